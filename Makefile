@@ -1,0 +1,54 @@
+# One door for daily work. Each target makes what it needs: only Python 3.11+, make and a package index are assumed.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+RUN_ENV := .venv/run
+DEV_ENV := .venv/dev
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --no-warn-script-location
+
+.PHONY: help demo test lint format bench lock clean check-python
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+check-python:
+	@test -n "$(PYTHON)" || { echo "syncd needs Python 3.11 or later (set PYTHON=/path/to/python3)"; exit 1; }
+
+$(RUN_ENV)/.ready: requirements.lock pyproject.toml | check-python
+	@echo "installing syncd into $(RUN_ENV) ..."
+	@$(PYTHON) -m venv $(RUN_ENV)
+	@$(RUN_ENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements.lock
+	@$(RUN_ENV)/bin/python $(PIP_INSTALL) --no-deps --editable .
+	@touch $@
+
+$(DEV_ENV)/.ready: requirements-dev.lock pyproject.toml | check-python
+	@echo "installing syncd and its test tools into $(DEV_ENV) ..."
+	@$(PYTHON) -m venv $(DEV_ENV)
+	@$(DEV_ENV)/bin/python $(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	@$(DEV_ENV)/bin/python $(PIP_INSTALL) --no-deps --editable .
+	@touch $@
+
+demo: $(RUN_ENV)/.ready ## the main job, told step by step, on embedded parts
+	@$(RUN_ENV)/bin/syncd demo
+
+test: $(DEV_ENV)/.ready ## the whole suite, PostgreSQL included
+	@$(DEV_ENV)/bin/python -m pytest
+
+lint: $(DEV_ENV)/.ready ## format, lint, types, import rules, dependencies
+	@$(DEV_ENV)/bin/ruff format --check .
+	@$(DEV_ENV)/bin/ruff check .
+	@$(DEV_ENV)/bin/mypy
+	@$(DEV_ENV)/bin/lint-imports
+	@$(DEV_ENV)/bin/deptry .
+
+format: $(DEV_ENV)/.ready ## rewrite the code in the house format
+	@$(DEV_ENV)/bin/ruff format .
+	@$(DEV_ENV)/bin/ruff check --fix .
+
+bench: $(DEV_ENV)/.ready ## measure, and rewrite docs/benchmarks.md
+	@$(DEV_ENV)/bin/python -m benchmarks
+
+lock: ## resolve the locked requirements anew
+	@uv pip compile pyproject.toml --universal --generate-hashes --no-header --python-version 3.11 --quiet -o requirements.lock
+	@uv pip compile pyproject.toml --universal --generate-hashes --no-header --python-version 3.11 --quiet --extra dev -o requirements-dev.lock
+
+clean: ## remove what make made
+	rm -rf .venv .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,114 @@
+"""The plan: what is intended, in which order, and why. The only thing that planning and applying share."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from syncd.model.observations import Problem
+from syncd.model.records import Kind, Record, Side
+from syncd.model.values import Canonical
+from syncd.model.writes import STATE_VERBS, Verb
+
+Projection = dict[str, Canonical]
+"""Owned fields of one record in canonical form, by field name; what is compared, stored as base and shown."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One field of one operation: what it is now and what it becomes."""
+
+    field: str
+    old: Canonical
+    new: Canonical
+
+
+class Money(msgspec.Struct, frozen=True):
+    """An amount with its currency."""
+
+    amount: Decimal
+    currency: str
+
+
+class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One intended write, or one intended change of our own state (link, rebase, orphan, forget, hold).
+
+    ``id`` names it within the plan and is the same whenever the same thing is planned. ``source_id`` and ``qbo_id``
+    are empty where the record does not exist yet on that side. ``record`` is the wished value: for a write to QBO the
+    source's record (ids of the source), for a write to the source QBO's record (ids of QBO); the writer translates.
+    ``fields`` are the owned fields to set. ``expected_source`` and ``expected_qbo`` are the versions that the decision
+    was made from: a side that has moved on since refuses. ``source_base`` and ``qbo_base`` are both projections as
+    decided upon, for the base. ``accepted`` names fields that may go on differing, by policy. ``after`` lists the
+    operations that must be confirmed first. ``writes_back`` names fields that QBO decides and that the source takes
+    from the answer. ``label`` is how a person knows the record (number, name).
+    """
+
+    id: str
+    side: Side
+    verb: Verb
+    kind: Kind
+    case: str
+    reason: str
+    label: str = ""
+    source_id: str = ""
+    qbo_id: str = ""
+    changes: tuple[Change, ...] = ()
+    fields: tuple[str, ...] = ()
+    record: Record | None = None
+    expected_source: str = ""
+    expected_qbo: str = ""
+    source_base: Projection = {}
+    qbo_base: Projection = {}
+    accepted: tuple[str, ...] = ()
+    writes_back: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    money: Money | None = None
+    problems: tuple[Problem, ...] = ()
+    blocked_by: str = ""
+    wait: bool = False
+    """A hold that clears by itself once a side can be read again; no work for a person."""
+
+    @property
+    def key(self) -> tuple[Kind, str, str]:
+        """The record this is about: kind and id on each side."""
+        return (self.kind, self.source_id, self.qbo_id)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this changes either side (and not only our own state)."""
+        return self.verb not in STATE_VERBS
+
+
+class Brake(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rail that stopped the operations of one kind: what was about to happen, and how to let it through once."""
+
+    rail: str
+    text: str
+    override: str
+    kind: Kind | None = None
+    side: Side | None = None
+    count: int = 0
+    stopped: tuple[str, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Operations in total order, what was stopped, and the counts of what needed nothing.
+
+    ``ignored`` counts records of QBO that are none of ours, by kind. ``unchanged`` counts linked records that were
+    looked at and agree. ``brakes`` say what was stopped; the stopped operations are not in ``operations``.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    brakes: tuple[Brake, ...] = ()
+    ignored: dict[str, int] = {}
+    unchanged: int = 0
+
+    @property
+    def writes(self) -> tuple[Operation, ...]:
+        """The operations that change either side."""
+        return tuple(operation for operation in self.operations if operation.writes)
+
+    @property
+    def holds(self) -> tuple[Operation, ...]:
+        """The records that wait for a person."""
+        return tuple(o for o in self.operations if o.verb is Verb.HOLD and not o.wait)

@@ -1,0 +1,124 @@
+"""A policy is data: which direction flows and who wins, by kind, state and field. A profile is a named set of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from syncd.model.records import Kind, Side, State
+from syncd.model.writes import Verb
+
+
+class Case(StrEnum):
+    """The rows of the case table (correctness.md, section 1)."""
+
+    IN_DOUBT = "C00"
+    UNKNOWN = "C01"
+    NOTHING = "C10"
+    SRC_NEW = "C11"
+    FOREIGN = "C12"
+    ADOPT_EQUAL = "C13"
+    ADOPT_DIFF = "C14"
+    ADOPT_AMBIGUOUS = "C15"
+    ADOPT_VOID = "C16"
+    IN_SYNC = "C20"
+    DRIFT = "C21"
+    SRC_EDITED = "C22"
+    QBO_EDITED = "C23"
+    CONVERGED = "C24"
+    MERGEABLE = "C25"
+    CONFLICT = "C26"
+    SRC_GONE = "C30"
+    SRC_GONE_QBO_EDITED = "C31"
+    QBO_GONE = "C32"
+    QBO_GONE_SRC_EDITED = "C33"
+    QBO_VOID = "C34"
+    QBO_VOID_SRC_EDITED = "C35"
+    BOTH_GONE = "C36"
+    MOVED = "C37"
+    TWINS = "C38"
+    REBORN_SRC = "C40"
+    REBORN_QBO = "C41"
+    REBORN_BOTH = "C42"
+    BLOCKED = "C50"
+    FROZEN = "C51"
+    HALTED = "C52"
+
+
+class Answer(StrEnum):
+    """What may be done in a case. Which answers a case allows is in ``cases.ALLOWED``."""
+
+    NONE = "none"
+    HOLD = "hold"
+    IGNORE = "ignore"
+    CREATE_QBO = "create_qbo"
+    CREATE_SOURCE = "create_source"
+    LINK = "link"
+    PUSH = "push"
+    PULL = "pull"
+    BY_OWNER = "by_owner"
+    MERGE = "merge"
+    REBASE = "rebase"
+    RECORD = "record"
+    DELETE_QBO = "delete_qbo"
+    VOID_QBO = "void_qbo"
+    DEACTIVATE_QBO = "deactivate_qbo"
+    DELETE_SOURCE = "delete_source"
+    VOID_SOURCE = "void_source"
+    RECREATE_QBO = "recreate_qbo"
+    ORPHAN = "orphan"
+    FORGET = "forget"
+
+
+class Owner(StrEnum):
+    """Who decides a field. ``RETURNED``: QBO decides it and the source takes it back (numbers, totals, tax)."""
+
+    SOURCE = "source"
+    QBO = "qbo"
+    RETURNED = "returned"
+    KEEP = "keep"
+
+
+class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The policy of one kind.
+
+    ``flows``: the states in which a record of the source belongs in QBO. ``when_needed``: create only when something
+    that flows refers to it. ``owners``: who owns a field, by field, for records that flow; ``default_owner`` for the
+    rest. ``draft_owner`` applies to linked records that no longer flow. ``answers``: the answer per case, among those
+    the table allows; what is not named gets the table's own cautious default. ``verbs``: what may be written, per
+    side. ``match_on``: fields that make an unlinked record of the source and one of QBO the same.
+    ``leave_foreign``: whether fields of a QBO record that we did not create are left alone (X-5).
+    """
+
+    flows: frozenset[State]
+    owners: Mapping[str, Owner] = {}
+    default_owner: Owner = Owner.QBO
+    answers: Mapping[Case, Answer] = {}
+    verbs: Mapping[Side, frozenset[Verb]] = {}
+    match_on: tuple[str, ...] = ()
+    when_needed: bool = False
+    leave_foreign: bool = False
+    withdrawn: Answer = Answer.ORPHAN
+    source_void: Answer = Answer.HOLD
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Where the brakes bite (correctness.md, section 3)."""
+
+    removals_floor: int = 1
+    removals_ceiling: int = 10
+    removals_share_percent: int = 5
+    mass_change_percent: int = 30
+    mass_change_floor: int = 20
+    churn_writes: int = 3
+    churn_hours: int = 24
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """All of a profile: its kinds, its brakes, and its name."""
+
+    profile: str
+    kinds: Mapping[Kind, KindPolicy]
+    limits: Limits = Limits()

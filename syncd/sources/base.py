@@ -1,0 +1,107 @@
+"""What every source adapter promises. Adapters speak only canonical records; all behaviour lives in the profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from syncd.model.observations import Absent, Flawed, Observation, Present
+from syncd.model.records import Kind
+from syncd.model.writes import Outcome, SourceWrite, Verb
+
+
+class KindCapability(msgspec.Struct, frozen=True):
+    """What this source can do for one kind.
+
+    ``fields``: the owned fields it holds, with ``line.<part>`` for parts of lines. ``writable``: those it can be
+    told to change. ``verbs``: what may be written at all (empty: read-only). ``feed``: whether changes can be asked
+    for; without one every cycle reads the whole kind and compares fingerprints. ``external_id``: keeps QBO's id.
+    """
+
+    fields: frozenset[str]
+    writable: frozenset[str] = frozenset()
+    verbs: frozenset[Verb] = frozenset()
+    feed: bool = False
+    external_id: bool = False
+
+
+class SourceChanges(msgspec.Struct, frozen=True):
+    """What changed on the source since a watermark, read inside one consistent transaction.
+
+    ``changed``: new or changed records (an overlap repeats some; that is harmless). ``suspects``: ids that are
+    missing from a complete key sweep or named by a tombstone, not yet confirmed by a second witness. ``swept``: kinds
+    for which a complete sweep was made. ``counts``: rows per kind now, for the brakes. ``watermark``: opaque; give it
+    back next time, and store it only together with what was read. ``whole``: kinds that were read completely.
+    """
+
+    changed: Mapping[Kind, Mapping[str, Present | Flawed]]
+    suspects: Mapping[Kind, frozenset[str]]
+    counts: Mapping[Kind, int]
+    watermark: str
+    whole: frozenset[Kind] = frozenset()
+    swept: frozenset[Kind] = frozenset()
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that ``syncd check`` found: what, and the remedy. ``level`` is ``ok``, ``warning`` or ``error``."""
+
+    level: str
+    subject: str
+    text: str
+    remedy: str = ""
+
+
+class Source(Protocol):
+    """A source of canonical records. Every read raises ``SourceUnavailable`` rather than answer in part."""
+
+    def identity(self) -> str:
+        """What makes this source this one and no other (never a secret); pinned at the first run."""
+        ...
+
+    def capabilities(self) -> Mapping[Kind, KindCapability]:
+        """What can be read and written, by kind."""
+        ...
+
+    def changes(self, watermark: str, known: Mapping[Kind, frozenset[str]] | None = None) -> SourceChanges:
+        """Everything that changed since ``watermark`` (empty: everything there is).
+
+        ``known`` gives the linked ids of those kinds whose removals can be found only by comparing keys; a source
+        that needs it and was not given it reports no suspects for that kind.
+        """
+        ...
+
+    def needs_keys(self, watermark: str) -> frozenset[Kind]:
+        """Kinds for which ``changes`` needs ``known`` this time, judged cheaply (row counts moved, no tombstones)."""
+        ...
+
+    def read(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, Present | Flawed | Absent]:
+        """Point reads: the second witness. Every id asked for is in the answer."""
+        ...
+
+    def scan(self, kind: Kind) -> Iterator[Present | Flawed]:
+        """Every record of a kind, streamed, in one consistent read. For the audit."""
+        ...
+
+    def write(self, writes: Sequence[SourceWrite]) -> Sequence[Outcome]:
+        """Apply writes in order, each whole or not at all, with its version check; an answer each."""
+        ...
+
+    def settled(self, journal_ids: Sequence[str]) -> Mapping[str, str]:
+        """Those of these journal ids whose write is known to be committed, with the id of the row concerned.
+
+        A source that keeps no write log answers with what it can prove and nothing else.
+        """
+        ...
+
+    def check(self) -> list[Finding]:
+        """Look at connection, schema, mapping and permissions; change nothing."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...
+
+
+__all__ = ["Finding", "KindCapability", "Observation", "Source", "SourceChanges"]

@@ -1,0 +1,245 @@
+"""The values that go in and out of the state database. The tables themselves are known only inside this package."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from syncd.model.observations import Problem
+from syncd.model.records import Kind, Side
+from syncd.model.writes import Verb
+from syncd.reconciler.plan import Projection
+
+
+class LinkState(StrEnum):
+    """``linked``: both sides, kept in agreement. ``orphaned``: left behind on one side by policy, kept for reuse.
+    ``tombstoned``: gone on both sides; remembered so that a record that comes back gets a new generation.
+    ``ignored``: a person said to leave this record alone."""
+
+    LINKED = "linked"
+    ORPHANED = "orphaned"
+    TOMBSTONED = "tombstoned"
+    IGNORED = "ignored"
+
+
+class JournalState(StrEnum):
+    """The life of one write. ``intended`` and ``sent`` are open; the rest are known outcomes."""
+
+    INTENDED = "intended"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+    ABANDONED = "abandoned"
+
+
+OPEN_JOURNAL_STATES = frozenset({JournalState.INTENDED, JournalState.SENT})
+
+
+class Link(msgspec.Struct, frozen=True):
+    """The pair of ids of one record with its base: what both sides last agreed on, as each of them held it.
+
+    ``source_id`` or ``qbo_id`` is empty for a record that a person ignores on one side only. ``accepted`` names
+    fields whose difference is known and allowed by policy. ``created_by`` says which side's record syncd created.
+    """
+
+    company: str
+    kind: Kind
+    source_id: str
+    qbo_id: str
+    state: LinkState = LinkState.LINKED
+    source_version: str = ""
+    qbo_version: str = ""
+    source_base: Projection = {}
+    qbo_base: Projection = {}
+    accepted: tuple[str, ...] = ()
+    created_by: Side | None = None
+    label: str = ""
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """A write as it is about to be made. ``key`` names the record for the slot: the source id, else ``qbo:<id>``.
+
+    ``operation_id`` is the plan's name of it; ``operation`` is the whole operation, encoded, so that recovery can
+    finish what it was about; ``body`` is the exact payload, ``body_hash`` its fingerprint; ``pre_image`` what the
+    record was before (for undo and audit).
+    """
+
+    run_id: str
+    operation_id: str
+    side: Side
+    kind: Kind
+    verb: Verb
+    key: str
+    source_id: str
+    qbo_id: str
+    operation: bytes
+    body: bytes = b""
+    pre_image: bytes = b""
+    batch_request_id: str = ""
+    batch_item_id: str = ""
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """One durable write: the intent, its identity on the wire and what became of it."""
+
+    id: str
+    company: str
+    state: JournalState
+    generation: int
+    request_id: str
+    intent: Intent
+    created_at: datetime
+    sent_at: datetime | None = None
+    closed_at: datetime | None = None
+    attempts: int = 0
+    note: str = ""
+    tid: str = ""
+
+
+class JournalOutcome(msgspec.Struct, frozen=True):
+    """A known outcome of one entry. Closing an entry is what lets its slot move to the next generation."""
+
+    journal_id: str
+    state: JournalState
+    note: str = ""
+    tid: str = ""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A record that waits for a person: why, what both sides say, and what may be done. One row per record."""
+
+    company: str
+    kind: Kind
+    source_id: str
+    qbo_id: str
+    case: str
+    reason: str
+    label: str = ""
+    problems: tuple[Problem, ...] = ()
+    source_value: Projection = {}
+    qbo_value: Projection = {}
+    base_value: Projection = {}
+    actions: tuple[str, ...] = ("retry", "ignore")
+    id: int = 0
+    since: datetime | None = None
+    resolution: str = ""
+
+
+class Dirty(msgspec.Struct, frozen=True):
+    """A record that has to be looked at again although no feed mentions it."""
+
+    kind: Kind
+    source_id: str
+    qbo_id: str
+    reason: str
+    attempts: int = 0
+    not_before: datetime | None = None
+
+
+class HistoryEvent(msgspec.Struct, frozen=True):
+    """One line of the append-only history: what was done to a record, by whom or what, why, before and after."""
+
+    kind: Kind
+    source_id: str
+    qbo_id: str
+    side: Side
+    verb: Verb
+    case: str
+    reason: str
+    actor: str
+    result: str
+    before: Projection = {}
+    after: Projection = {}
+    journal_id: str = ""
+    request_id: str = ""
+    tid: str = ""
+    run_id: str = ""
+    at: datetime | None = None
+
+
+class Cursors(msgspec.Struct, frozen=True):
+    """How far each side has been read. ``qbo`` is QBO's own time; ``source`` is opaque; ``counts`` rows per kind."""
+
+    qbo: datetime | None = None
+    source: str = ""
+    counts: dict[str, int] = {}
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """Everything that becomes true at one moment; stored in one transaction or not at all.
+
+    ``links`` replace the link with the same (kind, source id, qbo id), or with the same source id when the qbo id is
+    new. ``versions`` move only the versions of existing links (kind, source_id, qbo_id, source_version, qbo_version;
+    an empty version leaves that side as it is). ``clean`` and ``unheld`` name records as (kind, source_id, qbo_id).
+    ``cursors`` is None when nothing moves: a cursor moves only with what was read.
+    """
+
+    outcomes: tuple[JournalOutcome, ...] = ()
+    links: tuple[Link, ...] = ()
+    versions: tuple[tuple[Kind, str, str, str, str], ...] = ()
+    dirty: tuple[Dirty, ...] = ()
+    clean: tuple[tuple[Kind, str, str], ...] = ()
+    held: tuple[Held, ...] = ()
+    unheld: tuple[tuple[Kind, str, str], ...] = ()
+    history: tuple[HistoryEvent, ...] = ()
+    cursors: Cursors | None = None
+
+
+class Company(msgspec.Struct, frozen=True):
+    """What is pinned and remembered of one company. Identity fields are empty until the first connect."""
+
+    name: str
+    realm_id: str = ""
+    realm_name: str = ""
+    environment: str = ""
+    source_identity: str = ""
+    scope_digest: str = ""
+    first_run_approved_at: datetime | None = None
+    halted_since: datetime | None = None
+    halt_reason: str = ""
+    last_success_at: datetime | None = None
+    last_audit_at: datetime | None = None
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """One grant. ``version`` rises with every change, for compare-and-set; the secrets are encrypted at rest."""
+
+    realm_id: str
+    environment: str
+    access_token: str
+    refresh_token: str
+    access_expires_at: datetime
+    refresh_expires_at: datetime | None = None
+    hard_expires_at: datetime | None = None
+    connected_at: datetime | None = None
+    version: int = 0
+    broken: str = ""
+
+    def __repr__(self) -> str:
+        """Names the grant without its secrets: tokens must not reach a log by accident (F-65)."""
+        return f"Tokens(realm_id={self.realm_id!r}, environment={self.environment!r}, version={self.version})"
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to write for one company. ``fence`` rises with each new holder; a lower one may not write."""
+
+    company: str
+    holder: str
+    fence: int
+    expires_at: datetime
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One run of a cycle, an apply or an audit, with what it did in numbers."""
+
+    id: str
+    company: str
+    what: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str = ""
+    counts: dict[str, int] = {}
+    note: str = ""
