@@ -20,7 +20,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     ``fields``: the owned fields in the order they are shown. ``line_fields``: parts of the field ``lines``.
     ``needs``: kinds that must be linked before a record of this kind can be written.
     ``money_fields``: fields whose difference is money. ``fixed``: fields QBO never lets change after creation.
-    ``transaction``: whether QBO can delete it (lists can only be deactivated, entities.md 1.5).
+    ``coupled``: fields that hang together, so that a change of one is a change of all. ``dates``: the fields that
+    decide in which accounting period it falls. ``transaction``: whether QBO can delete it (lists can only be deactivated, entities.md 1.5).
     ``voidable``: whether QBO documents a void. ``link_only``: matched, never written.
     """
 
@@ -30,6 +31,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     needs: tuple[Kind, ...] = ()
     money_fields: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    coupled: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
     transaction: bool = False
     voidable: bool = False
     link_only: bool = False
@@ -40,7 +43,7 @@ _SPECS = (
     KindSpec(kind=Kind.ITEM, fields=("name",), link_only=True, plural="items"),
     KindSpec(
         kind=Kind.CLIENT,
-        fields=("name", "currency", "email", "address"),
+        fields=("name", "currency", "email"),
         fixed=("currency",),
         plural="clients",
     ),
@@ -60,7 +63,9 @@ _SPECS = (
         ),
         line_fields=("item", "description", "quantity", "rate", "amount", "taxable"),
         needs=(Kind.CLIENT, Kind.ITEM),
-        money_fields=("discount", "tax", "total"),
+        money_fields=("lines", "discount", "tax", "total"),
+        coupled=("lines", "discount", "tax", "total"),
+        dates=("issue_date",),
         fixed=("currency",),
         transaction=True,
         voidable=True,
@@ -70,7 +75,9 @@ _SPECS = (
         kind=Kind.PAYMENT,
         fields=("client", "date", "amount", "currency", "allocations", "reference", "notes"),
         needs=(Kind.CLIENT, Kind.INVOICE),
-        money_fields=("amount",),
+        money_fields=("amount", "allocations"),
+        coupled=("amount", "allocations"),
+        dates=("date",),
         fixed=("currency",),
         transaction=True,
         voidable=True,

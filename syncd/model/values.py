@@ -14,8 +14,8 @@ from typing import TypeAlias
 
 import msgspec
 
-Canonical: TypeAlias = "str | tuple[Canonical, ...]"
-"""One comparable value: text, or a tuple of comparable values."""
+Canonical: TypeAlias = str | tuple[tuple[str, ...], ...]
+"""One comparable value: text, or rows of text (lines, allocations)."""
 
 # ISO 4217 currencies whose minor unit is not a hundredth. QBO lists no others among its own currencies.
 _MINOR_DIGITS = {

@@ -1,0 +1,255 @@
+"""The audit: a full compare of everything on both sides that ends in a proof of agreement to the cent.
+
+Streams both sides and keeps of each record of QBO only what a comparison needs (a fingerprint of its projection, its
+amount, and for invoices the open balance), so that memory grows by some hundred bytes a record, not by the record.
+Records whose fingerprints differ are read once more and compared field by field; only those are explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from syncd.links import LinkBook
+from syncd.model import values
+from syncd.model.lens import Lens, differing, label, pending, references
+from syncd.model.observations import Flawed, Observation, Present
+from syncd.model.records import Invoice, Kind, Payment, Record, Side, State
+from syncd.model.spec import SPECS
+from syncd.reconciler import explain
+from syncd.reconciler.freeze import money_of
+from syncd.reconciler.plan import Change
+from syncd.reconciler.policy import Policy
+from syncd.report import AuditReport, Difference
+from syncd.sources.base import Source
+from syncd.state.values import Link, LinkState
+
+CHUNK = 1000
+T = TypeVar("T")
+
+
+class BooksScanner(Protocol):
+    """What an audit reads of QBO."""
+
+    def scan(self, kind: Kind) -> Iterator[Present | Flawed]:
+        """Every record of a kind."""
+        ...
+
+    def read(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, Observation]:
+        """Records by id."""
+        ...
+
+
+class _Brief(msgspec.Struct, frozen=True, gc=False):
+    """What is kept of a record of QBO: fingerprint, whether it is live, and for invoices what is paid."""
+
+    fingerprint: str
+    live: bool
+    paid: Decimal | None
+
+
+class Auditor:
+    """Audits one company. Writes nothing."""
+
+    def __init__(
+        self,
+        *,
+        company: str,
+        source: Source,
+        books: BooksScanner,
+        links: LinkBook,
+        lens: Lens,
+        policy: Policy,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> None:
+        self._company = company
+        self._source = source
+        self._books = books
+        self._links = links
+        self._lens = lens
+        self._policy = policy
+        self._progress = progress
+        self._compared = self._agree = self._accepted = self._waiting = self._unknown = 0
+        self._differ: list[Difference] = []
+        self._money: dict[str, Decimal] = {}
+        self._paid_there: dict[str, tuple[Link, Decimal, str]] = {}
+        self._paid_here: dict[str, Decimal] = {}
+
+    def run(self) -> AuditReport:
+        """Compare every kind that is kept in agreement; the balance of each invoice is checked as well (F-17)."""
+        for kind, policy in self._policy.kinds.items():
+            if SPECS[kind].link_only:
+                continue
+            briefs = {o.record.id: self._brief(kind, o.record) for o in self._present(self._books.scan(kind))}
+            self._compare(kind, policy.flows, briefs)
+        if Kind.PAYMENT in self._source.capabilities():
+            self._check_balances()
+        return AuditReport(
+            company=self._company,
+            compared=self._compared,
+            agree=self._agree,
+            accepted=self._accepted,
+            differ=tuple(self._differ),
+            money_difference=dict(self._money),
+            waiting=self._waiting,
+            unknown=self._unknown,
+        )
+
+    def _present(self, observations: Iterable[Present | Flawed]) -> Iterator[Present]:
+        for observation in observations:
+            if isinstance(observation, Present):
+                yield observation
+            else:
+                self._unknown += 1
+
+    def _brief(self, kind: Kind, record: Record) -> _Brief:
+        live = getattr(record, "state", State.LIVE) is not State.VOID and getattr(record, "active", True)
+        paid = None
+        if isinstance(record, Invoice) and isinstance(record.balance, Decimal):
+            paid = record.total - record.balance
+        return _Brief(values.fingerprint(self._lens.qbo(kind, record)), live, paid)
+
+    def _compare(self, kind: Kind, flows: frozenset[State], briefs: Mapping[str, _Brief]) -> None:
+        seen: set[str] = set()
+        for chunk in _chunks(self._source.scan(kind), CHUNK):
+            records = [o.record for o in chunk if isinstance(o, Present)]
+            self._waiting += len(chunk) - len(records)
+            found = self._links.load_links(kind, source_ids=[record.id for record in records])
+            links = {link.source_id: link for link in found}
+            needed = {ref for record in records for ref in references(record)}
+            self._links.load_refs(needed, Side.SOURCE)
+            for record in records:
+                link = links.get(record.id)
+                if link is not None and link.qbo_id:
+                    seen.add(link.qbo_id)
+                self._one(kind, record, link, flows, briefs)
+            self._links.forget_bases()
+            if self._progress is not None:
+                self._progress(self._compared, 0, f"{SPECS[kind].plural} compared")
+        self._lost(kind, seen, briefs)
+
+    def _one(
+        self, kind: Kind, record: Record, link: Link | None, flows: frozenset[State], briefs: Mapping[str, _Brief]
+    ) -> None:
+        flowing = getattr(record, "state", State.LIVE) in flows
+        if link is None or link.state is not LinkState.LINKED:
+            needed = not self._policy.kinds[kind].when_needed
+            self._waiting += flowing and needed and (link is None or link.state is LinkState.TOMBSTONED)
+            return
+        self._compared += 1
+        brief = briefs.get(link.qbo_id)
+        if brief is None:
+            self._report(kind, record, link, "is linked and not in QuickBooks any more")
+        elif not brief.live:
+            self._report(kind, record, link, "is void or inactive in QuickBooks")
+        elif not flowing:
+            self._report(kind, record, link, "does not belong in QuickBooks in its present state")
+        else:
+            self._both(kind, record, link, brief)
+
+    def _both(self, kind: Kind, record: Record, link: Link, brief: _Brief) -> None:
+        source = self._lens.source(kind, record, self._resolve)
+        if isinstance(record, Invoice) and brief.paid is not None:
+            self._paid_there[record.id] = (_bare(link), brief.paid, self._lens.currency(record))
+        if isinstance(record, Payment):
+            for part in record.allocations:
+                self._paid_here[part.invoice] = self._paid_here.get(part.invoice, Decimal(0)) + part.amount
+        if values.fingerprint(source) == brief.fingerprint:
+            self._agree += 1
+        elif link.accepted and source == link.source_base and brief.fingerprint == values.fingerprint(link.qbo_base):
+            self._accepted += 1
+        else:
+            self._explain(kind, record, link)
+
+    def _check_balances(self) -> None:
+        """What QBO counts as paid on an invoice must be what the source's payments pay of it (F-17, a checksum)."""
+        for source_id, (link, there, currency) in self._paid_there.items():
+            here = self._paid_here.get(source_id, Decimal(0))
+            if here != there:
+                gap = abs(here - there)
+                self._money[currency] = self._money.get(currency, Decimal(0)) + gap
+                reason = f"shows {there} paid or credited in QuickBooks and {here} in the source"
+                self._differ.append(
+                    Difference(Kind.INVOICE, link.label, source_id, link.qbo_id, reason, money=gap, currency=currency)
+                )
+
+    def _explain(self, kind: Kind, record: Record, link: Link) -> None:
+        answer = self._books.read(kind, [link.qbo_id]).get(link.qbo_id)
+        if not isinstance(answer, Present):
+            self._compared -= 1
+            self._unknown += 1
+            return
+        source, qbo = self._lens.source(kind, record, self._resolve), self._lens.qbo(kind, answer.record)
+        different = differing(source, qbo)
+        if different <= frozenset(link.accepted):
+            self._accepted += bool(different)
+            self._agree += not different
+            return
+        self._report(
+            kind,
+            record,
+            link,
+            f"differs in {explain.words(different)}",
+            changes=explain.changes(different, source, qbo),
+            other=answer.record,
+        )
+
+    def _lost(self, kind: Kind, seen: set[str], briefs: Mapping[str, _Brief]) -> None:
+        """Linked records of QBO whose record in the source was not listed."""
+        for ids in _chunks((i for i in briefs if i not in seen), CHUNK):
+            for link in self._links.load_links(kind, qbo_ids=ids):
+                if link.state is LinkState.LINKED and link.qbo_id not in seen and briefs[link.qbo_id].live:
+                    seen.add(link.qbo_id)
+                    self._compared += 1
+                    self._differ.append(
+                        Difference(
+                            kind, link.label, link.source_id, link.qbo_id, "is linked and not in the source any more"
+                        )
+                    )
+
+    def _report(
+        self,
+        kind: Kind,
+        record: Record,
+        link: Link,
+        reason: str,
+        *,
+        changes: tuple[Change, ...] = (),
+        other: Record | None = None,
+    ) -> None:
+        mine = money_of(record, self._lens)
+        theirs = money_of(other, self._lens) if other is not None else None
+        gap = Decimal(0)
+        if mine is not None:
+            gap = abs(mine.amount - (theirs.amount if theirs is not None else Decimal(0)))
+            self._money[mine.currency] = self._money.get(mine.currency, Decimal(0)) + gap
+        self._differ.append(
+            Difference(
+                kind=kind,
+                label=label(record),
+                source_id=link.source_id,
+                qbo_id=link.qbo_id,
+                reason=reason,
+                changes=changes,
+                money=gap,
+                currency=mine.currency if mine is not None else "",
+            )
+        )
+
+    def _resolve(self, kind: Kind, reference: str) -> str:
+        return self._links.to_qbo(kind, reference) or pending(kind, reference)
+
+
+def _bare(link: Link) -> Link:
+    """The link without its base: many are kept for the balance check."""
+    return msgspec.structs.replace(link, source_base={}, qbo_base={})
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,198 @@
+"""One company, ready to work: its source, its books, its policy and its state, and what can be asked of them."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from syncd import profiles
+from syncd.audit import Auditor
+from syncd.clock import Clock
+from syncd.cycle import Cycle, Parts, scope_digest
+from syncd.errors import ConfigError, IdentityChanged, SyncdError
+from syncd.executor import Progress
+from syncd.links import LinkBook
+from syncd.metrics import Metrics
+from syncd.model.lens import Lens
+from syncd.model.records import Kind, Side
+from syncd.model.writes import Verb
+from syncd.planfile import FORMAT, PlanFile
+from syncd.qbo.books import Books
+from syncd.reconciler.plan import Plan
+from syncd.report import AuditReport, CycleReport, CycleRequest
+from syncd.sources.base import Finding
+from syncd.sources.registry import open_source
+from syncd.state.store import Store
+
+if TYPE_CHECKING:
+    from syncd.config import AppConfig, CompanyConfig
+
+
+class Engine:
+    """Everything that can be done with one company. Not shared between threads; two of them never share a state row
+    without a lease."""
+
+    def __init__(self, parts: Parts, metrics: Metrics) -> None:
+        self._parts = parts
+        self._metrics = metrics
+        self._cycle = Cycle(parts)
+        self._held_before: set[tuple[Kind, str]] = set()
+
+    @classmethod
+    def build(
+        cls,
+        app: AppConfig,
+        company: CompanyConfig,
+        *,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        stop: threading.Event,
+    ) -> Engine:
+        """Put one company together from its configuration. Opens no connection yet."""
+        del app  # everything a company needs stands in its own section
+        source = open_source(company.source)
+        policy = msgspec.structs.replace(profiles.load(company.profile), limits=company.limits)
+
+        def count_reads(number: int) -> None:
+            used = store.add_reads(company.name, clock.now().strftime("%Y-%m"), number)
+            if company.qbo.monthly_reads:
+                metrics.qbo_reads_left.labels(company.name).set(max(0, company.qbo.monthly_reads - used))
+
+        books = Books(
+            company.qbo,
+            store.tokens(company.qbo.environment, company.qbo.realm_id),
+            clock,
+            company=company.name,
+            settings=company.settings,
+            stop=stop,
+            on_read=count_reads,
+            metrics=metrics,
+        )
+
+        def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
+            metrics.records_written.labels(company.name, kind, side, verb, result).inc()
+
+        parts = Parts(
+            company=company.name,
+            policy=policy,
+            settings=company.settings,
+            source=source,
+            books=books,
+            store=store,
+            clock=clock,
+            stop=stop,
+            scope_digest=scope_digest(policy, company.settings, source),
+            batch_size=company.qbo.batch_size,
+            count=count,
+        )
+        return cls(parts, metrics)
+
+    def reconcile(self, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
+        """One cycle, or with ``dry_run`` its plan alone."""
+        report = self._cycle.run(request, progress)
+        if not request.dry_run:
+            self._observe(report)
+        return report
+
+    def apply(self, file: PlanFile, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
+        """Apply a saved plan as it is: whatever is not planned in the same way now is refused, record by record."""
+        parts = self._parts
+        if file.company != parts.company or file.realm_id != parts.books.realm_id:
+            raise ConfigError(f"The plan was made for {file.company} ({file.realm_id}), not for {parts.company}.")
+        if file.scope_digest != parts.scope_digest:
+            raise ConfigError("The configuration changed since the plan was made.", remedy="Make a new plan.")
+        if file.expired(parts.clock.now()):
+            raise ConfigError("The plan is too old to be applied.", remedy="Make a new plan.")
+        report = self._cycle.run(request, progress, approved=file.plan)
+        self._observe(report)
+        return report
+
+    def plan_file(self, plan: Plan) -> PlanFile:
+        """A plan, tied to this company and its configuration, ready to be saved."""
+        parts = self._parts
+        return PlanFile(
+            format=FORMAT,
+            company=parts.company,
+            realm_id=parts.books.realm_id,
+            scope_digest=parts.scope_digest,
+            made_at=parts.clock.now(),
+            plan=plan,
+        )
+
+    def audit(self, progress: Progress | None = None) -> AuditReport:
+        """Compare everything; write nothing to either side."""
+        parts = self._parts
+        started = parts.clock.monotonic()
+        facts = parts.books.facts(refresh=True)
+        held = {kind: capability.fields for kind, capability in parts.source.capabilities().items()}
+        auditor = Auditor(
+            company=parts.company,
+            source=parts.source,
+            books=parts.books,
+            links=LinkBook(parts.store, parts.company),
+            lens=Lens(held, facts, parts.settings),
+            policy=parts.policy,
+            progress=progress,
+        )
+        report = msgspec.structs.replace(auditor.run(), duration_seconds=parts.clock.monotonic() - started)
+        parts.store.record_audit(parts.company, parts.clock.now())
+        self._metrics.last_audit.labels(parts.company).set(parts.clock.now().timestamp())
+        for difference in report.differ:
+            self._metrics.drift_records.labels(parts.company, difference.kind).inc()
+        return report
+
+    def check(self) -> list[Finding]:
+        """What a person should know before the first write: each finding with its remedy. Changes nothing."""
+        parts = self._parts
+        findings = list(parts.source.check())
+        try:
+            findings += parts.books.check()
+            facts = parts.books.facts(refresh=True)
+            pinned = parts.store.company(parts.company)
+            if pinned is not None and pinned.realm_name and pinned.realm_name != facts.name:
+                raise IdentityChanged(
+                    f"QuickBooks answers as {facts.name!r}; this state was made with {pinned.realm_name!r}.",
+                    remedy="If it was renamed, run: syncd connect",
+                )
+        except SyncdError as error:
+            findings.append(Finding("error", "QuickBooks", error.message, error.remedy))
+        if not parts.settings.default_item:
+            findings.append(
+                Finding(
+                    "warning",
+                    "settings",
+                    "No default item is set: a line whose item QuickBooks does not have holds its invoice.",
+                    "Set [company.settings] default_item to the name of an item in QuickBooks.",
+                )
+            )
+        return findings
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._parts.source.close()
+        self._parts.books.close()
+
+    def _observe(self, report: CycleReport) -> None:
+        """Bring the metrics up to date after a run."""
+        parts, metrics, company = self._parts, self._metrics, self._parts.company
+        metrics.cycles.labels(company, report.outcome).inc()
+        metrics.cycle_duration.labels(company, report.outcome).observe(report.duration_seconds)
+        if report.outcome in {"ok", "held"}:
+            now = parts.clock.now()
+            parts.store.record_success(company, now)
+            metrics.last_success.labels(company).set(now.timestamp())
+        for brake in report.plan.brakes:
+            metrics.brakes_tripped.labels(company, brake.rail).inc()
+        held: Counter[tuple[Kind, str]] = Counter((row.kind, row.case) for row in parts.store.held(company))
+        for kind, case in self._held_before - held.keys():
+            metrics.records_held.labels(company, kind, case).set(0)
+        for (kind, case), count in held.items():
+            metrics.records_held.labels(company, kind, case).set(count)
+        self._held_before = set(held)
+        for state, count in parts.store.journal_counts(company).items():
+            metrics.journal_entries.labels(company, state).set(count)
+        metrics.records_dirty.labels(company).set(parts.store.dirty_count(company))

@@ -1,0 +1,396 @@
+"""Runs one plan: intent, write, confirm. The only place that writes to either side, and only through the journal.
+
+What it promises: no request that changes anything leaves before its journal entry is durable; a definite answer is
+stored in one transaction with the link, the base and the history; an answer that did not come leaves the entry open
+for recovery; what depends on a write that was not confirmed is not sent; a stop request is honoured between chunks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from syncd.clock import Clock
+from syncd.links import LinkBook
+from syncd.model.observations import Absent, Present, Problem
+from syncd.model.records import Kind, Record, Side
+from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb, WireWrite
+from syncd.qbo.write import Unencodable
+from syncd.reconciler.plan import Operation, Plan
+from syncd.reconciler.reconcile import waves
+from syncd.settling import Settler, Tally
+from syncd.sources.base import Source
+from syncd.state.values import Intent, JournalEntry, JournalState, Lease, Settlement
+from syncd.translate import to_source_ids
+
+STATE_CHUNK = 500
+SOURCE_CHUNK = 100
+
+
+class Journal(Protocol):
+    """What the executor needs of the state database."""
+
+    def intend(self, lease: Lease, intents: Sequence[Intent]) -> list[JournalEntry]:
+        """Make intents durable."""
+        ...
+
+    def mark_sent(self, lease: Lease, entries: Sequence[tuple[str, str, str, bytes]]) -> None:
+        """Make the bytes and the identity on the wire durable, before they leave."""
+        ...
+
+    def settle(self, lease: Lease, settlement: Settlement, *, run_id: str) -> None:
+        """Store everything that became true, in one transaction."""
+        ...
+
+
+class BooksWriter(Protocol):
+    """What the executor needs of QBO."""
+
+    def encode(
+        self,
+        kind: Kind,
+        verb: Verb,
+        record: Record | None,
+        *,
+        qbo_id: str,
+        fields: Sequence[str],
+        raw: bytes,
+        refs: Callable[[Kind, str], str],
+        journal_id: str,
+        request_id: str,
+    ) -> WireWrite:
+        """The exact bytes of one write."""
+        ...
+
+    def send(self, writes: Sequence[WireWrite]) -> list[Outcome]:
+        """Send them, together where there are several; one outcome each."""
+        ...
+
+
+class Progress(Protocol):
+    """Told how far a long run is."""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """``done`` of ``total`` operations, working on ``what``."""
+        ...
+
+
+class Applied(msgspec.Struct):
+    """What became of a plan: counts, and the records to be decided again at once because they moved on meanwhile."""
+
+    applied: int = 0
+    failed: int = 0
+    held: int = 0
+    in_doubt: int = 0
+    stale: list[Operation] = []
+    undone: list[Operation] = []
+    stopped: bool = False
+
+
+class Executor:
+    """Applies plans for one company under one lease."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        lease: Lease,
+        run_id: str,
+        source: Source,
+        books: BooksWriter,
+        links: LinkBook,
+        settler: Settler,
+        clock: Clock,
+        stop: threading.Event,
+        batch_size: int = 30,
+        count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None,
+    ) -> None:
+        self._journal = journal
+        self._lease = lease
+        self._run_id = run_id
+        self._source = source
+        self._books = books
+        self._links = links
+        self._settler = settler
+        self._clock = clock
+        self._stop = stop
+        self._batch_size = batch_size
+        self._count = count
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        raw: Mapping[tuple[Kind, str], bytes],
+        current: Mapping[tuple[Kind, str], Record],
+        progress: Progress | None = None,
+    ) -> Applied:
+        """Apply every operation of ``plan``. ``raw`` holds QBO's objects as read, ``current`` the source's records."""
+        result = Applied(stale=[], undone=[])
+        self._apply_state(plan, result)
+        confirmed: set[str] = set()
+        planned = {operation.id for operation in plan.writes}
+        total, done = len(plan.writes), 0
+        for wave in waves(plan.operations):
+            ready = [o for o in wave if all(name in confirmed or name not in planned for name in o.after)]
+            self._block(result, [o for o in wave if o not in ready] if len(ready) < len(wave) else [])
+            for chunk in self._chunks(ready):
+                if self._stop.is_set():
+                    result.stopped = True
+                    result.undone.extend(chunk)
+                    continue
+                confirmed |= self._apply_chunk(chunk, raw, current, result)
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, total, f"{chunk[0].kind}s")
+        self._park(result.undone)
+        return result
+
+    # ---- our own state, and what cannot be done
+
+    def _apply_state(self, plan: Plan, result: Applied) -> None:
+        operations = [operation for operation in plan.operations if not operation.writes]
+        for start in range(0, len(operations), STATE_CHUNK):
+            tally = Tally()
+            for operation in operations[start : start + STATE_CHUNK]:
+                self._settler.state(tally, operation)
+                if operation.verb is Verb.HOLD:
+                    result.held += not operation.wait
+                else:
+                    result.applied += 1
+                    self._count(operation.kind, operation.side, operation.verb, "done")
+            self._settle(tally)
+
+    def _block(self, result: Applied, operations: Sequence[Operation]) -> None:
+        tally = Tally()
+        for operation in operations:
+            blocked = msgspec.structs.replace(operation, blocked_by=operation.after[0])
+            self._settler.hold(tally, blocked, case="C50", reason="what it needs could not be written")
+            result.held += 1
+        self._settle(tally)
+
+    def _park(self, operations: Sequence[Operation]) -> None:
+        tally = Tally()
+        for operation in operations:
+            self._settler.again(tally, operation, "stopped before it was sent", at_once=True)
+        self._settle(tally)
+
+    def _settle(self, tally: Tally) -> None:
+        if tally:
+            self._journal.settle(self._lease, tally.settlement(), run_id=self._run_id)
+
+    def _chunks(self, operations: Sequence[Operation]) -> list[list[Operation]]:
+        """Operations of one side and kind, as many as travel together."""
+        groups: dict[tuple[Side, Kind], list[Operation]] = {}
+        for operation in operations:
+            groups.setdefault((operation.side, operation.kind), []).append(operation)
+        chunks = []
+        for (side, _), members in groups.items():
+            size = self._batch_size if side is Side.QBO else SOURCE_CHUNK
+            chunks += [members[start : start + size] for start in range(0, len(members), size)]
+        return chunks
+
+    def _apply_chunk(
+        self,
+        chunk: Sequence[Operation],
+        raw: Mapping[tuple[Kind, str], bytes],
+        current: Mapping[tuple[Kind, str], Record],
+        result: Applied,
+    ) -> set[str]:
+        if chunk[0].side is Side.SOURCE:
+            return self._write_source([(o, current.get((o.kind, o.source_id))) for o in chunk], result)
+        return self._write_qbo(chunk, raw, current, result)
+
+    # ---- QBO
+
+    def _write_qbo(
+        self,
+        chunk: Sequence[Operation],
+        raw: Mapping[tuple[Kind, str], bytes],
+        current: Mapping[tuple[Kind, str], Record],
+        result: Applied,
+    ) -> set[str]:
+        entries = self._journal.intend(self._lease, [self._intent(o, raw.get((o.kind, o.qbo_id), b"")) for o in chunk])
+        pairs: list[tuple[Operation, WireWrite]] = []
+        tally = Tally()
+        for operation, entry in zip(chunk, entries, strict=True):
+            try:
+                pairs.append((operation, self._encode(operation, entry, raw)))
+            except Unencodable as error:
+                self._unencodable(tally, operation, entry.id, error.problems)
+                self._count(operation.kind, operation.side, operation.verb, "held")
+                result.held += 1
+        self._settle(tally)
+        if not pairs:
+            return set()
+        writes = _as_batch([write for _, write in pairs])
+        self._journal.mark_sent(
+            self._lease, [(w.journal_id, w.batch_request_id, w.batch_item_id, w.body) for w in writes]
+        )
+        outcomes = self._books.send(writes)
+        return self._conclude(
+            [(operation, write.journal_id) for (operation, _), write in zip(pairs, writes, strict=True)],
+            outcomes,
+            result,
+            current,
+        )
+
+    def _encode(self, operation: Operation, entry: JournalEntry, raw: Mapping[tuple[Kind, str], bytes]) -> WireWrite:
+        return self._books.encode(
+            operation.kind,
+            operation.verb,
+            operation.record,
+            qbo_id=operation.qbo_id,
+            fields=operation.fields,
+            raw=raw.get((operation.kind, operation.qbo_id), b""),
+            refs=self._links.to_qbo,
+            journal_id=entry.id,
+            request_id=entry.request_id,
+        )
+
+    def _unencodable(self, tally: Tally, operation: Operation, journal_id: str, problems: tuple[Problem, ...]) -> None:
+        text = "; ".join(problem.text for problem in problems)
+        self._settler.closed(tally, operation, journal_id, JournalState.ABANDONED, text[:500])
+        tally.dirty.clear()
+        self._settler.hold(tally, msgspec.structs.replace(operation, problems=problems), reason=text)
+
+    # ---- the source
+
+    def _write_source(self, work: Sequence[tuple[Operation, Record | None]], result: Applied) -> set[str]:
+        operations = [operation for operation, _ in work]
+        drafts = [self._source_write(operation, record) for operation, record in work]
+        intents = [
+            self._intent(operation, b"", body=msgspec.json.encode(draft))
+            for operation, draft in zip(operations, drafts, strict=True)
+        ]
+        entries = self._journal.intend(self._lease, intents)
+        writes = [
+            msgspec.structs.replace(draft, journal_id=entry.id) for draft, entry in zip(drafts, entries, strict=True)
+        ]
+        self._journal.mark_sent(self._lease, [(w.journal_id, "", "", msgspec.json.encode(w)) for w in writes])
+        outcomes = self._source.write(writes)
+        pairs = [(operation, entry.id) for operation, entry in zip(operations, entries, strict=True)]
+        return self._conclude(pairs, outcomes, result, {})
+
+    def _source_write(self, operation: Operation, current: Record | None) -> SourceWrite:
+        record = operation.record
+        if record is not None and operation.verb in {Verb.CREATE, Verb.UPDATE}:
+            record = to_source_ids(
+                record,
+                source_id=operation.source_id,
+                to_source=self._links.to_source,
+                to_qbo=self._links.to_qbo,
+                current=current,
+            )
+        return SourceWrite(
+            journal_id="",
+            kind=operation.kind,
+            verb=operation.verb,
+            id=operation.source_id,
+            expected_version=operation.expected_source,
+            fields=operation.fields,
+            record=record,
+            qbo_id=operation.qbo_id,
+        )
+
+    # ---- both
+
+    def _intent(self, operation: Operation, pre_image: bytes, *, body: bytes = b"") -> Intent:
+        return Intent(
+            run_id=self._run_id,
+            operation_id=operation.id,
+            side=operation.side,
+            kind=operation.kind,
+            verb=operation.verb,
+            key=operation.source_id or f"qbo:{operation.qbo_id}",
+            source_id=operation.source_id,
+            qbo_id=operation.qbo_id,
+            operation=msgspec.json.encode(operation),
+            body=body,
+            pre_image=pre_image,
+        )
+
+    def _conclude(
+        self,
+        pairs: Sequence[tuple[Operation, str]],
+        outcomes: Sequence[Outcome],
+        result: Applied,
+        current: Mapping[tuple[Kind, str], Record],
+    ) -> set[str]:
+        """Store what is known of a chunk, then carry back to the source what QBO decided."""
+        tally = Tally()
+        confirmed: set[str] = set()
+        returning: list[tuple[Operation, Record | None]] = []
+        for (operation, journal_id), outcome in zip(pairs, outcomes, strict=True):
+            match outcome:
+                case Done(after=after, tid=tid):
+                    link = self._settler.confirmed(tally, operation, journal_id, after, tid)
+                    confirmed.add(operation.id)
+                    result.applied += 1
+                    back = _return_trip(operation, after, link.source_base, link.qbo_base)
+                    if back is not None:
+                        returning.append((back, current.get((operation.kind, operation.source_id)) or operation.record))
+                case Refused(code=code, text=text, remedy=remedy, tid=tid):
+                    said = f"{text} {remedy}".strip()
+                    self._settler.refused(tally, operation, journal_id, code=code, text=said, tid=tid)
+                    result.failed += 1
+                case Conflict(text=text):
+                    self._settler.closed(tally, operation, journal_id, JournalState.SUPERSEDED, text)
+                    result.stale.append(operation)
+                case NotSent(text=text):
+                    self._settler.closed(tally, operation, journal_id, JournalState.ABANDONED, text)
+                    result.undone.append(operation)
+                case InDoubt(text=text):
+                    self._settler.again(tally, operation, text, at_once=True)
+                    result.in_doubt += 1
+            self._count(operation.kind, operation.side, operation.verb, type(outcome).__name__.lower())
+        self._settle(tally)
+        if returning:
+            self._write_source(returning, result)
+        return confirmed
+
+
+def _as_batch(writes: list[WireWrite]) -> list[WireWrite]:
+    """Give several writes the identity they have in a batch: one request id for all, an item id for each.
+
+    Both are made from the writes' own request ids, so that they name the slots and nothing else (protocol.md 7).
+    """
+    if len(writes) < 2:
+        return writes
+    joined = "\n".join(write.request_id for write in writes)
+    shared = hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
+    return [
+        msgspec.structs.replace(write, batch_request_id=shared, batch_item_id=str(place))
+        for place, write in enumerate(writes, start=1)
+    ]
+
+
+def _return_trip(
+    operation: Operation, after: Present | Absent, source: Mapping[str, object], qbo: Mapping[str, object]
+) -> Operation | None:
+    """The write to the source that follows a create: what QBO decided (number), and QBO's id where it is kept."""
+    if not operation.writes_back or not isinstance(after, Present):
+        return None
+    fields = tuple(name for name in operation.writes_back if name in qbo and source.get(name) != qbo.get(name))
+    if not fields and "external_id" not in operation.writes_back:
+        return None
+    return msgspec.structs.replace(
+        operation,
+        id=f"{Side.SOURCE}:{Verb.UPDATE}:{operation.kind}:{operation.source_id}",
+        side=Side.SOURCE,
+        verb=Verb.UPDATE,
+        reason="takes from QuickBooks what QuickBooks decided on creation",
+        fields=fields,
+        record=after.record,
+        qbo_id=after.record.id,
+        expected_qbo=after.version,
+        qbo_base=dict(qbo),
+        source_base=dict(source),
+        writes_back=(),
+        changes=(),
+        after=(),
+    )

@@ -1,0 +1,89 @@
+"""The links of one company as a cycle sees them: loaded in bulk, asked one by one, extended as writes are confirmed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Protocol
+
+from syncd.model.records import Kind, Side
+from syncd.state.values import Link, LinkState
+
+_LIVE = frozenset({LinkState.LINKED, LinkState.ORPHANED})
+
+
+class LinkSource(Protocol):
+    """What the link book needs of the state database."""
+
+    def links_by_source(self, company: str, kind: Kind, ids: Collection[str]) -> dict[str, Link]:
+        """Links by the source's ids."""
+        ...
+
+    def links_by_qbo(self, company: str, kind: Kind, ids: Collection[str]) -> dict[str, Link]:
+        """Links by QBO's ids."""
+        ...
+
+    def ref_map(self, company: str, kind: Kind, side: Side, ids: Collection[str]) -> dict[str, str]:
+        """Ids of ``side`` to the ids of the other side."""
+        ...
+
+
+class LinkBook:
+    """Answers which record is linked to which. Load what will be asked for first: asking never reads the database."""
+
+    def __init__(self, store: LinkSource, company: str) -> None:
+        self._store = store
+        self._company = company
+        self._links: dict[tuple[Kind, str], Link] = {}
+        self._to_qbo: dict[tuple[Kind, str], str] = {}
+        self._to_source: dict[tuple[Kind, str], str] = {}
+
+    def load_links(self, kind: Kind, *, source_ids: Iterable[str] = (), qbo_ids: Iterable[str] = ()) -> list[Link]:
+        """Load links with their bases, by either side's ids; the links found."""
+        found = list(self._store.links_by_source(self._company, kind, sorted(set(source_ids))).values())
+        found += self._store.links_by_qbo(self._company, kind, sorted(set(qbo_ids))).values()
+        for link in found:
+            self.put(link)
+        return found
+
+    def load_refs(self, references: Iterable[tuple[Kind, str]], side: Side) -> None:
+        """Load the other side's ids for references (kind, id on ``side``)."""
+        wanted: dict[Kind, set[str]] = defaultdict(set)
+        known = self._to_qbo if side is Side.SOURCE else self._to_source
+        for kind, reference in references:
+            if reference and (kind, reference) not in known:
+                wanted[kind].add(reference)
+        for kind, ids in wanted.items():
+            for mine, theirs in self._store.ref_map(self._company, kind, side, sorted(ids)).items():
+                source_id, qbo_id = (mine, theirs) if side is Side.SOURCE else (theirs, mine)
+                self._to_qbo[kind, source_id] = qbo_id
+                self._to_source.setdefault((kind, qbo_id), source_id)
+
+    def forget_bases(self) -> None:
+        """Drop the loaded links and keep the ids: for runs over everything."""
+        self._links.clear()
+
+    def put(self, link: Link) -> None:
+        """Take a link in, replacing what was known of the record."""
+        if link.source_id:
+            self._links[link.kind, link.source_id] = link
+        if link.source_id and link.qbo_id:
+            slot = (link.kind, link.source_id)
+            if link.state in _LIVE:
+                self._to_qbo[slot] = link.qbo_id
+                self._to_source[link.kind, link.qbo_id] = link.source_id
+            elif self._to_qbo.get(slot) == link.qbo_id:
+                del self._to_qbo[slot]
+                self._to_source.pop((link.kind, link.qbo_id), None)
+
+    def link(self, kind: Kind, source_id: str) -> Link | None:
+        """The loaded link of a record of the source."""
+        return self._links.get((kind, source_id))
+
+    def to_qbo(self, kind: Kind, source_id: str) -> str:
+        """The linked QBO id, or an empty string."""
+        return self._to_qbo.get((kind, source_id), "")
+
+    def to_source(self, kind: Kind, qbo_id: str) -> str:
+        """The linked id of the source, or an empty string."""
+        return self._to_source.get((kind, qbo_id), "")

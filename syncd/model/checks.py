@@ -1,0 +1,307 @@
+"""What QBO would refuse, lose or book differently, found before anything is planned. Pure; knows only the record.
+
+Each problem is one sentence for a bookkeeper with the remedy. Nothing is repaired here and nothing is cut silently:
+a document that cannot be carried over to the cent is held (correctness over convenience, C-R11, C-R12, F-18).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+
+from syncd.model.facts import BooksFacts, Settings
+from syncd.model.observations import Problem
+from syncd.model.records import UNSET, Client, Invoice, Item, Line, Payment, Record, State, UnsetType
+from syncd.model.spec import LINE_LIMIT, NAME_LIMIT, NUMBER_LIMIT, TAXABLE_LINE_LIMIT
+from syncd.model.values import AMOUNT_LIMIT, has_control_characters, is_currency_code, round_money, text
+
+_ZERO = Decimal(0)
+_EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+\Z")
+EMAIL_LIMIT = 100
+"""PrimaryEmailAddr (entities.md 3.2)."""
+
+
+def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Problem, ...]:
+    """Every reason why ``record`` cannot be written to this company as it is; empty when it can."""
+    match record:
+        case Client():
+            found = _client(record, facts)
+        case Invoice():
+            found = _invoice(record, facts, settings)
+        case Payment():
+            found = _payment(record, facts)
+        case Item():
+            found = []
+    return tuple(found)
+
+
+def addresses(email: str) -> tuple[str, ...]:
+    """The single addresses of a list that is separated by commas or semicolons."""
+    return tuple(part.strip() for part in re.split(r"[,;]", email) if part.strip())
+
+
+def _problem(code: str, field: str, sentence: str, remedy: str) -> Problem:
+    return Problem(code=code, text=sentence, remedy=remedy, field=field)
+
+
+def _client(record: Client, facts: BooksFacts) -> list[Problem]:
+    found = _name(record.name) + _currency(record.currency, facts)
+    if isinstance(record.email, str):
+        wrong = [address for address in addresses(record.email) if not _EMAIL.match(address)]
+        if wrong:
+            found.append(
+                _problem(
+                    "email",
+                    "email",
+                    f"{len(wrong)} of the client's e-mail addresses are not valid.",
+                    "Correct the address in the source.",
+                )
+            )
+    return found
+
+
+def _name(name: str) -> list[Problem]:
+    """entities.md 3.1: no colon, tab or line end. The length is the one both sides can hold."""
+    wished = text(name)
+    if not wished:
+        return [_problem("name-empty", "name", "The client has no name.", "Give the client a name in the source.")]
+    found = []
+    if ":" in name or "\t" in wished or "\n" in wished or has_control_characters(wished):
+        found.append(
+            _problem(
+                "name-characters",
+                "name",
+                "QuickBooks does not take a colon, a tab or a line end in a name.",
+                "Change the client's name in the source.",
+            )
+        )
+    if len(wished) > NAME_LIMIT:
+        found.append(
+            _problem(
+                "name-length",
+                "name",
+                f"The client's name has {len(wished)} characters; at most {NAME_LIMIT} can be kept.",
+                "Shorten the client's name in the source.",
+            )
+        )
+    return found
+
+
+def _currency(currency: str | UnsetType, facts: BooksFacts) -> list[Problem]:
+    if currency is UNSET or currency == facts.home_currency:
+        return []
+    if not is_currency_code(currency):
+        return [
+            _problem("currency-code", "currency", "The currency is no three-letter code.", "Correct it in the source.")
+        ]
+    if not facts.multicurrency:
+        return [
+            _problem(
+                "currency-foreign",
+                "currency",
+                f"The record is in {currency}, but this QuickBooks company keeps only {facts.home_currency}.",
+                "Switch on multicurrency in QuickBooks (it cannot be switched off again), or leave the record out.",
+            )
+        ]
+    return []
+
+
+def _closed(day: date, field: str, facts: BooksFacts) -> list[Problem]:
+    """On or before the closing date (protocol.md 9.3, 6210). Never dated anew by syncd (F-93)."""
+    if facts.close_date is None or day > facts.close_date:
+        return []
+    return [
+        _problem(
+            "closed-period",
+            field,
+            f"The date {day.isoformat()} lies in the period closed on {facts.close_date.isoformat()}.",
+            "Use a later date, or let an accountant open the period in QuickBooks.",
+        )
+    ]
+
+
+def _amount(amount: Decimal, currency: str, field: str) -> list[Problem]:
+    if not amount.is_finite() or abs(amount) > AMOUNT_LIMIT:
+        return [_problem("amount-size", field, "An amount is larger than QuickBooks takes.", "Correct the amount.")]
+    if amount != round_money(amount, currency):
+        return [
+            _problem(
+                "amount-fraction",
+                field,
+                f"An amount has parts smaller than {currency} has.",
+                "Round the amount in the source.",
+            )
+        ]
+    return []
+
+
+def _invoice(record: Invoice, facts: BooksFacts, settings: Settings) -> list[Problem]:
+    if record.state is State.VOID:
+        return []
+    currency = record.currency if isinstance(record.currency, str) and record.currency else facts.home_currency
+    return [
+        *_currency(record.currency, facts),
+        *_closed(record.issue_date, "issue_date", facts),
+        *_number(record),
+        *_lines(record, currency, settings),
+        *_discount(record, settings),
+        *_tax(record, facts, settings),
+        *_sum(record, currency),
+    ]
+
+
+def _number(record: Invoice) -> list[Problem]:
+    if not isinstance(record.number, str):
+        return []
+    found = []
+    if len(record.number) > NUMBER_LIMIT:
+        found.append(
+            _problem(
+                "number-length",
+                "number",
+                f"The number has {len(record.number)} characters; QuickBooks takes at most {NUMBER_LIMIT}.",
+                "Shorten the number in the source.",
+            )
+        )
+    if has_control_characters(record.number) or "\n" in record.number or "\t" in record.number:
+        found.append(
+            _problem("number-characters", "number", "The number holds a control character.", "Correct the number.")
+        )
+    return found
+
+
+def _lines(record: Invoice, currency: str, settings: Settings) -> list[Problem]:
+    found = [problem for line in record.lines for problem in _amount(line.amount, currency, "lines")]
+    taxable = bool(record.tax) if isinstance(record.tax, Decimal) else False
+    taxable = taxable or any(line.taxable is True for line in record.lines)
+    limit = TAXABLE_LINE_LIMIT if taxable else LINE_LIMIT
+    if len(record.lines) > limit:
+        found.append(
+            _problem(
+                "lines-many",
+                "lines",
+                f"The invoice has {len(record.lines)} lines; QuickBooks takes at most {limit}.",
+                "Split the invoice.",
+            )
+        )
+    if not any(not _is_text(line) for line in record.lines):
+        found.append(_problem("lines-none", "lines", "The invoice has no line with an item.", "Add a line."))
+    if not settings.default_item and any(not (line.item or line.item_name or _is_text(line)) for line in record.lines):
+        found.append(
+            _problem(
+                "default-item",
+                "lines",
+                "A line names no item, and no default item is chosen.",
+                "Set default_item to a QuickBooks product or service.",
+            )
+        )
+    return found
+
+
+def _is_text(line: Line) -> bool:
+    """A line of text only: no item, no amount, no quantity."""
+    return line.amount == 0 and not line.item and not line.item_name and not _value(line.quantity)
+
+
+def _discount(record: Invoice, settings: Settings) -> list[Problem]:
+    discount = _value(record.discount)
+    if discount < 0:
+        return [
+            _problem(
+                "discount-negative", "discount", "The discount is negative.", "Enter a surcharge as a line instead."
+            )
+        ]
+    if discount and not settings.discount_account and not settings.allow_discount_drop:
+        return [
+            _problem(
+                "discount-account",
+                "discount",
+                "The invoice has a discount, but no discount account is chosen; without it the client is billed more.",
+                "Set discount_account, or set allow_discount_drop to leave discounts out.",
+            )
+        ]
+    return []
+
+
+def _tax(record: Invoice, facts: BooksFacts, settings: Settings) -> list[Problem]:
+    if not _value(record.tax):
+        return []
+    if not facts.sales_tax:
+        if settings.allow_tax_drop:
+            return []
+        return [
+            _problem(
+                "tax-off",
+                "tax",
+                "The invoice has tax, but sales tax is switched off in QuickBooks; the tax would vanish.",
+                "Switch on sales tax in QuickBooks, or set allow_tax_drop to leave tax out.",
+            )
+        ]
+    if not facts.automated_tax and not tax_code_name(record, settings):
+        return [
+            _problem(
+                "tax-code",
+                "tax",
+                "The invoice has tax, but no QuickBooks tax code is chosen for it.",
+                "Set default_tax_code, or add the code to tax_code_map.",
+            )
+        ]
+    return []
+
+
+def tax_code_name(record: Invoice, settings: Settings) -> str:
+    """The QuickBooks tax code for an invoice, as named in the settings; empty when none applies."""
+    code = record.tax_code if isinstance(record.tax_code, str) else ""
+    return settings.tax_code_map.get(code, settings.default_tax_code or code)
+
+
+def _sum(record: Invoice, currency: str) -> list[Problem]:
+    """The total has to follow from the parts; QBO computes it itself and sends it back (F-18)."""
+    found = [*_amount(record.total, currency, "total")]
+    if record.total < 0:
+        found.append(
+            _problem("total-negative", "total", "The total is negative.", "Enter it as a credit note instead.")
+        )
+    parts = sum((round_money(line.amount, currency) for line in record.lines), _ZERO)
+    computed = parts - round_money(_value(record.discount), currency) + round_money(_value(record.tax), currency)
+    if not found and computed != record.total:
+        found.append(
+            _problem(
+                "total-parts",
+                "total",
+                f"The total is {record.total}, but lines, discount and tax make {computed} {currency}.",
+                "Correct the invoice in the source.",
+            )
+        )
+    return found
+
+
+def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
+    if record.state is State.VOID:
+        return []
+    currency = record.currency if isinstance(record.currency, str) and record.currency else facts.home_currency
+    found = [
+        *_currency(record.currency, facts),
+        *_closed(record.date, "date", facts),
+        *_amount(record.amount, currency, "amount"),
+    ]
+    if record.amount < 0 or any(part.amount < 0 for part in record.allocations):
+        found.append(
+            _problem("amount-negative", "amount", "The payment is negative.", "Enter a refund in QuickBooks instead.")
+        )
+    applied = sum((part.amount for part in record.allocations), _ZERO)
+    if not record.other_links and applied > record.amount:
+        found.append(
+            _problem(
+                "allocations-sum",
+                "allocations",
+                f"The payment of {record.amount} is spread over invoices with {applied} in all.",
+                "Correct the allocations in the source.",
+            )
+        )
+    return found
+
+
+def _value(number: Decimal | UnsetType) -> Decimal:
+    return number if isinstance(number, Decimal) else _ZERO

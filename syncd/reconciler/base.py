@@ -1,0 +1,59 @@
+"""How the base moves: field by field, from what came back, and never further than what is known to be agreed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from syncd.model.lens import Projection, differing
+from syncd.model.records import Kind
+from syncd.model.spec import SPECS
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """Both halves of a base after a write, the fields whose difference is accepted, and money that does not agree."""
+
+    source: Projection
+    qbo: Projection
+    accepted: frozenset[str]
+    variance: frozenset[str]
+
+
+_AMOUNT_COLUMN = 4  # of a projected line, see Lens._lines
+
+
+def advance(
+    kind: Kind,
+    old_source: Projection,
+    old_qbo: Projection,
+    source: Projection,
+    qbo: Projection,
+    *,
+    written: frozenset[str],
+    accepted: frozenset[str] = frozenset(),
+) -> Settled:
+    """The base after a confirmed write of the fields ``written``, when the sides read ``source`` and ``qbo``.
+
+    Fields that were written, and fields on which both sides agree anyway, move to what the sides hold now. The rest
+    stays as it was, so that an edit not yet dealt with is still seen as one. Where the two halves of a written field
+    differ, the other side reformatted what it was given: an echo, accepted. Where money differs, that is a variance
+    for a person (never absorbed, never an echo).
+    """
+    different = differing(source, qbo)
+    moved = written | (source.keys() & qbo.keys()) - different
+    new_source = {**old_source, **{name: source[name] for name in moved if name in source}}
+    new_qbo = {**old_qbo, **{name: qbo[name] for name in moved if name in qbo}}
+    echoes = written & different
+    variance = frozenset(name for name in echoes & set(SPECS[kind].money_fields) if _money_differs(name, source, qbo))
+    kept = frozenset(name for name in accepted if new_source.get(name) != new_qbo.get(name))
+    return Settled(new_source, new_qbo, kept | (echoes - variance), variance)
+
+
+def _money_differs(name: str, source: Projection, qbo: Projection) -> bool:
+    if name != "lines":
+        return True
+    return _amounts(source[name]) != _amounts(qbo[name])
+
+
+def _amounts(lines: object) -> list[object]:
+    assert isinstance(lines, tuple)  # noqa: S101 - the lens makes lines a tuple of tuples
+    return sorted(line[_AMOUNT_COLUMN] for line in lines)

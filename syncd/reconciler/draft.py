@@ -1,0 +1,154 @@
+"""One record under decision: what is known of it, and how operations and holds about it are written down."""
+
+from __future__ import annotations
+
+import msgspec
+
+from syncd.model.lens import label
+from syncd.model.observations import Absent, Flawed, Present, Problem
+from syncd.model.records import Record, Side
+from syncd.model.spec import SPECS
+from syncd.model.writes import Verb
+from syncd.reconciler.cases import BY_PERSON
+from syncd.reconciler.entries import SideCapability, View
+from syncd.reconciler.freeze import money_of, why_frozen
+from syncd.reconciler.plan import Change, Money, Operation
+from syncd.reconciler.planned import Planned
+from syncd.reconciler.policy import Case, KindPolicy, Owner
+from syncd.reconciler.sight import Look
+
+
+class Draft:
+    """The record, the policy and the plan it goes into; a small object, so that its parts need few arguments."""
+
+    def __init__(self, planned: Planned, view: View, policy: KindPolicy, seen: Look) -> None:
+        self._planned = planned
+        self._view = view
+        self._policy = policy
+        self._seen = seen
+        self._entry = seen.entry
+        self._kind = seen.entry.kind
+        self._spec = SPECS[self._kind]
+        self._capability = view.capabilities.get(self._kind, SideCapability())
+        self._known = seen.entry.known
+
+    def _owner(self, name: str) -> Owner:
+        return self._policy.owners.get(name, self._policy.default_owner)
+
+    def _by_person(self) -> bool:
+        return self._entry.word in BY_PERSON
+
+    def _accepted(self) -> frozenset[str]:
+        return self._known.accepted if self._known is not None else frozenset()
+
+    def _allowed(self, side: Side, verb: Verb) -> bool:
+        permitted = self._policy.verbs.get(side, frozenset())
+        if side is Side.SOURCE:
+            permitted &= self._capability.verbs
+        if verb in permitted or (self._by_person() and (side is Side.QBO or verb in self._capability.verbs)):
+            return True
+        where = "the source" if side is Side.SOURCE else "QuickBooks"
+        self._hold(f"to {verb} it in {where} is not allowed by the policy, or not possible there")
+        return False
+
+    def _frozen(self, verb: Verb, fields: frozenset[str]) -> bool:
+        """Overlay C51: a closed period, money already applied, or an amount that somebody has to approve."""
+        reason = why_frozen(self._seen, self._view, verb, fields, approved=self._by_person())
+        if reason:
+            self._hold(reason, case=Case.FROZEN)
+        return bool(reason)
+
+    def _money(self, record: Record | None) -> Money | None:
+        return money_of(record, self._view.lens) if record is not None else None
+
+    def _hold(
+        self,
+        reason: str,
+        *,
+        case: Case | None = None,
+        problems: tuple[Problem, ...] = (),
+        blocked_by: str = "",
+        wait: bool = False,
+    ) -> None:
+        base = self._operation(Side.STATE, Verb.HOLD, reason, record=self._seen.source_record)
+        self._planned.add(
+            _replace(
+                base,
+                case=(case or self._seen.case).value,
+                problems=problems,
+                blocked_by=blocked_by,
+                wait=wait or bool(blocked_by),
+                money=self._money(
+                    self._seen.source_record or (self._seen.partner.record if self._seen.partner else None)
+                ),
+            )
+        )
+
+    def _state(self, verb: Verb, reason: str, *, accepted: frozenset[str] = frozenset(), qbo_id: str = "") -> None:
+        operation = self._operation(
+            Side.STATE, verb, reason, record=self._seen.source_record, accepted=tuple(sorted(accepted))
+        )
+        self._planned.add(_replace(operation, qbo_id=qbo_id) if qbo_id else operation)
+
+    def _operation(
+        self,
+        side: Side,
+        verb: Verb,
+        reason: str,
+        *,
+        qbo_id: str | None = None,
+        changes: tuple[Change, ...] = (),
+        fields: tuple[str, ...] = (),
+        record: Record | None = None,
+        after: tuple[str, ...] = (),
+        accepted: tuple[str, ...] = (),
+        writes_back: tuple[str, ...] = (),
+        money: Money | None = None,
+    ) -> Operation:
+        entry, known, partner = self._entry, self._known, self._seen.partner
+        source_id = known.source_id if known is not None else _id_of(entry.source)
+        if qbo_id is None:
+            qbo_id = (
+                partner.record.id if partner is not None else known.qbo_id if known is not None else _id_of(entry.qbo)
+            )
+        shown = self._seen.source_record or (partner.record if partner is not None else None)
+        return Operation(
+            id=f"{side}:{verb}:{self._kind}:{source_id or f'qbo-{qbo_id}'}",
+            side=side,
+            verb=verb,
+            kind=self._kind,
+            case=self._seen.case.value,
+            reason=reason,
+            label=label(shown)
+            if shown is not None
+            else known.label
+            if known is not None
+            else f"#{source_id or qbo_id}",
+            source_id=source_id,
+            qbo_id=qbo_id,
+            changes=changes,
+            fields=fields,
+            record=record,
+            expected_source=_version(entry.source, known.source_version if known is not None else ""),
+            expected_qbo=partner.version if partner is not None else known.qbo_version if known is not None else "",
+            source_base=self._seen.source,
+            qbo_base=self._seen.qbo,
+            accepted=accepted,
+            writes_back=writes_back,
+            after=after,
+            money=money,
+        )
+
+
+def _replace(operation: Operation, **parts: object) -> Operation:
+    return msgspec.structs.replace(operation, **parts)
+
+
+def _id_of(observation: object) -> str:
+    if isinstance(observation, Present):
+        return observation.record.id
+    return observation.id if isinstance(observation, Absent | Flawed) else ""
+
+
+def _version(observation: object, otherwise: str) -> str:
+    return observation.version if isinstance(observation, Present | Flawed) else otherwise

@@ -1,0 +1,107 @@
+"""What the reconciler is given: for each record that has to be looked at, everything known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+import msgspec
+
+from syncd.model.facts import BooksFacts, Settings
+from syncd.model.lens import Lens
+from syncd.model.observations import Observation, Present
+from syncd.model.records import Kind, Side
+from syncd.model.values import Canonical
+from syncd.model.writes import Verb
+from syncd.reconciler.policy import Policy
+
+Projection = dict[str, Canonical]
+
+
+class Known(msgspec.Struct, frozen=True):
+    """The link of a record with its base. ``state`` is linked, orphaned, tombstoned or ignored."""
+
+    source_id: str
+    qbo_id: str
+    state: str = "linked"
+    source_base: Projection = {}
+    qbo_base: Projection = {}
+    accepted: frozenset[str] = frozenset()
+    source_version: str = ""
+    qbo_version: str = ""
+    created_by: Side | None = None
+    label: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One record to decide about.
+
+    ``candidates`` are the records of QBO that carry the key of an unlinked record of the source (or, for a linked
+    one, beside the linked one). ``in_doubt`` is true while the journal holds an open write for it. ``word`` is what a
+    person answered to a hold: retry, accept-source, accept-qbo or ignore.
+    """
+
+    kind: Kind
+    source: Observation
+    qbo: Observation
+    known: Known | None = None
+    candidates: tuple[Present, ...] = ()
+    in_doubt: bool = False
+    word: str = ""
+
+
+class SideCapability(msgspec.Struct, frozen=True):
+    """What the source can be told, per kind: which verbs, which fields, and whether it keeps QBO's id."""
+
+    verbs: frozenset[Verb] = frozenset()
+    writable: frozenset[str] = frozenset()
+    external_id: bool = False
+
+
+class Overrides(msgspec.Struct, frozen=True):
+    """What an operator lets through once. Never taken from the configuration."""
+
+    approve_first_run: bool = False
+    allow_removals: Mapping[Kind, int] = {}
+    allow_empty: frozenset[tuple[Side, Kind]] = frozenset()
+    allow_mass_change: frozenset[tuple[Side, Kind]] = frozenset()
+    accept_config: bool = False
+
+
+class Rails(msgspec.Struct, frozen=True):
+    """What the brakes look at, beside the operations themselves.
+
+    ``linked``: linked records by kind. ``counts``: rows the source lists now, and ``counts_before`` at the last
+    settled cycle. ``missing``: linked records that a side does not list any more, by side and kind. ``recent``: keys
+    (kind, source id, qbo id, field) written ``churn_writes`` times lately. ``first_run``: nobody approved this
+    company yet. ``scope_changed``: mapping, scope or policy differ from those the bases were made with. ``halted``:
+    why an operator or a rail stopped this company, empty if it is not.
+    """
+
+    linked: Mapping[Kind, int] = {}
+    counts: Mapping[Kind, int] = {}
+    missing: Mapping[tuple[Side, Kind], int] = {}
+    churned: frozenset[tuple[Kind, str, str, str]] = frozenset()
+    first_run: bool = False
+    scope_changed: bool = False
+    halted: str = ""
+
+
+class View(msgspec.Struct, frozen=True):
+    """Everything one plan is made from. The same view always gives the same plan.
+
+    ``to_qbo`` answers a source id with the linked QBO id or an empty string; ``to_source`` the other way round.
+    """
+
+    entries: tuple[Entry, ...]
+    lens: Lens
+    facts: BooksFacts
+    settings: Settings
+    policy: Policy
+    capabilities: Mapping[Kind, SideCapability]
+    to_qbo: Callable[[Kind, str], str]
+    to_source: Callable[[Kind, str], str]
+    rails: Rails = Rails()
+    overrides: Overrides = Overrides()
+    default_item: str = ""
+    today: date | None = None

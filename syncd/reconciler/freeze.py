@@ -1,0 +1,60 @@
+"""Overlay C51: what is not written although the policy would, because the books forbid it or it is too much at once."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from syncd.model.lens import Lens
+from syncd.model.records import Invoice, Payment, Record
+from syncd.model.spec import SPECS
+from syncd.model.writes import Verb
+from syncd.reconciler.entries import View
+from syncd.reconciler.plan import Money
+from syncd.reconciler.sight import Look
+
+
+def why_frozen(seen: Look, view: View, verb: Verb, fields: frozenset[str], *, approved: bool) -> str:
+    """Why QBO's side of this record may not be written now; empty if it may.
+
+    ``approved``: a person said to go ahead, which lifts the amount ceiling and nothing else.
+    """
+    partner = seen.partner.record if seen.partner is not None else None
+    records = [record for record in (seen.source_record, partner) if record is not None]
+    close = view.facts.close_date
+    if close is not None and any(day <= close for record in records for day in dates_of(record)):
+        return f"it falls into the period that is closed up to {close.isoformat()}"
+    touches_money = verb is not Verb.UPDATE or bool(fields & set(SPECS[seen.entry.kind].coupled))
+    if touches_money and isinstance(partner, Invoice) and _has_applications(partner):
+        return "payments or credits are applied to it in QuickBooks, so its amounts are not changed"
+    if not approved and seen.source_record is not None and verb in {Verb.CREATE, Verb.UPDATE} and touches_money:
+        ceiling, money = view.settings.amount_ceiling, money_of(seen.source_record, view.lens)
+        if ceiling and money is not None and abs(money.amount) > Decimal(ceiling):
+            return f"its amount is over the ceiling of {ceiling} ([company.settings] amount_ceiling)"
+    return ""
+
+
+def _has_applications(invoice: Invoice) -> bool:
+    return isinstance(invoice.balance, Decimal) and invoice.balance != invoice.total
+
+
+def dates_of(record: Record) -> tuple[date, ...]:
+    """The dates that decide in which accounting period a record falls; none for lists."""
+    match record:
+        case Invoice():
+            return (record.issue_date,)
+        case Payment():
+            return (record.date,)
+        case _:
+            return ()
+
+
+def money_of(record: Record, lens: Lens) -> Money | None:
+    """What a record is worth, in its own currency; None for lists."""
+    match record:
+        case Invoice():
+            return Money(record.total, lens.currency(record))
+        case Payment():
+            return Money(record.amount, lens.currency(record))
+        case _:
+            return None

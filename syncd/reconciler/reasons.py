@@ -1,0 +1,76 @@
+"""Why a record is held or created, one sentence per case, for a bookkeeper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from syncd.model.lens import label
+from syncd.model.observations import Present
+from syncd.model.records import Invoice, Payment, Record
+from syncd.reconciler import explain
+from syncd.reconciler.policy import Case
+from syncd.reconciler.sight import Look
+
+
+def why_held(seen: Look) -> str:
+    """The sentence for a hold in this case."""
+    sentence = _HELD.get(seen.case)
+    return sentence(seen) if sentence is not None else "the policy leaves this to a person"
+
+
+def why_created(record: Record) -> str:
+    """The sentence for a create in QBO."""
+    match record:
+        case Invoice():
+            return "is published and not in QuickBooks yet"
+        case Payment():
+            return "was entered in the source and is not in QuickBooks yet"
+        case _:
+            return "is needed by what is sent and not in QuickBooks yet"
+
+
+def _named(candidate: Present | None) -> str:
+    return f"{label(candidate.record)}, id {candidate.record.id}" if candidate is not None else "unknown"
+
+
+def _rivals(seen: Look) -> str:
+    return ", ".join(_named(rival) for rival in seen.rivals)
+
+
+def _both(seen: Look) -> str:
+    return f"both sides changed it ({explain.words(seen.source_changed | seen.qbo_changed)})"
+
+
+def _twins(seen: Look) -> str:
+    return f"QuickBooks has another record with the same number and content ({_rivals(seen)})"
+
+
+_HELD: Mapping[Case, Callable[[Look], str]] = {
+    Case.IN_DOUBT: lambda _: "an earlier write may or may not have arrived; it is settled before anything else is done",
+    Case.ADOPT_DIFF: lambda seen: (
+        f"QuickBooks has a look-alike ({_named(seen.partner)}) that differs in {explain.words(seen.differences)}; "
+        "it is neither linked nor created twice"
+    ),
+    Case.ADOPT_AMBIGUOUS: lambda seen: f"{len(seen.rivals)} records in QuickBooks fit it ({_rivals(seen)})",
+    Case.ADOPT_VOID: lambda seen: f"the only match in QuickBooks is void or inactive ({_named(seen.partner)})",
+    Case.DRIFT: lambda seen: f"neither side changed, yet {explain.words(seen.differences)} differ",
+    Case.SRC_EDITED: lambda seen: (
+        f"the source changed {explain.words(seen.source_changed)}, which is to be changed in QuickBooks only"
+    ),
+    Case.QBO_EDITED: lambda seen: f"QuickBooks changed {explain.words(seen.qbo_changed)}",
+    Case.MERGEABLE: _both,
+    Case.CONFLICT: _both,
+    Case.SRC_GONE: lambda _: "it is gone from the source and still in QuickBooks",
+    Case.SRC_GONE_QBO_EDITED: lambda seen: (
+        f"it is gone from the source, and QuickBooks changed {explain.words(seen.qbo_changed)} since"
+    ),
+    Case.QBO_GONE: lambda _: "it was deleted in QuickBooks and is still in the source",
+    Case.QBO_GONE_SRC_EDITED: lambda seen: (
+        f"it was deleted in QuickBooks, and the source changed {explain.words(seen.source_changed)} since"
+    ),
+    Case.QBO_VOID: lambda _: "it was voided or made inactive in QuickBooks; the source keeps its amounts",
+    Case.QBO_VOID_SRC_EDITED: lambda _: "it was voided or made inactive in QuickBooks, and the source changed it since",
+    Case.MOVED: _twins,
+    Case.TWINS: _twins,
+    Case.REBORN_QBO: lambda _: "it was gone on both sides and is in QuickBooks again",
+}

@@ -1,0 +1,108 @@
+"""The whole decision: a view in, a plan out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from syncd.model.lens import references
+from syncd.model.observations import Present
+from syncd.model.records import Kind, Side, State
+from syncd.model.spec import ORDER, SPECS
+from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
+from syncd.reconciler.decide import Decider
+from syncd.reconciler.entries import Entry, View
+from syncd.reconciler.guards import guard, stopped
+from syncd.reconciler.plan import Operation, Plan
+
+
+def reconcile(view: View) -> Plan:
+    """Decide every entry of ``view``, order the operations, apply the brakes.
+
+    Pure and deterministic: the order of the entries does not matter, and the same view gives the same plan.
+    """
+    decider = Decider(view)
+    wanted = needed(view)
+    for entry in sorted(view.entries, key=_place):
+        if entry.kind in view.policy.kinds:
+            decider.decide(entry, needed=(entry.kind, source_id_of(entry)) in wanted)
+    operations = ordered(decider.planned.operations)
+    brakes = guard(operations, view, decider.planned.changed)
+    gone = stopped(operations, brakes)
+    return Plan(
+        operations=tuple(operation for operation in operations if operation.id not in gone),
+        brakes=brakes,
+        ignored=dict(sorted(decider.planned.ignored.items())),
+        unchanged=decider.planned.unchanged,
+    )
+
+
+def needed(view: View) -> frozenset[tuple[Kind, str]]:
+    """The records (kind, source id) that something flowing refers to: only these are created when needed."""
+    found: set[tuple[Kind, str]] = set()
+    for entry in view.entries:
+        policy = view.policy.kinds.get(entry.kind)
+        if policy is None or policy.when_needed or not isinstance(entry.source, Present):
+            continue
+        if getattr(entry.source.record, "state", State.LIVE) in policy.flows:
+            found |= references(entry.source.record)
+    return frozenset(found)
+
+
+def ordered(operations: list[Operation]) -> list[Operation]:
+    """Total order: our own state first, then what is needed before what needs it, removals last and in reverse."""
+    return sorted(operations, key=_rank)
+
+
+def source_id_of(entry: Entry) -> str:
+    """The id of an entry's record on the source side; empty when it has none."""
+    if entry.known is not None:
+        return entry.known.source_id
+    return entry.source.record.id if isinstance(entry.source, Present) else ""
+
+
+def waves(operations: tuple[Operation, ...]) -> list[tuple[Operation, ...]]:
+    """Operations in groups: everything in a group may be sent together, and only after the groups before it.
+
+    Operations of our own state are left out. A record's operations never share a group, and neither do the two
+    directions (removals come after everything else).
+    """
+    groups: dict[int, list[Operation]] = defaultdict(list)
+    level_of: dict[str, int] = {}
+    busy: dict[tuple[Kind, str, str], int] = {}
+    for operation in operations:
+        if not operation.writes:
+            continue
+        floor = ORDER[operation.kind] * 2
+        if operation.verb in DESTRUCTIVE_VERBS:
+            floor = len(SPECS) * 2 + (len(SPECS) - ORDER[operation.kind]) * 2
+        level = max([floor, *(level_of[name] + 1 for name in operation.after if name in level_of)])
+        level = max(level, busy.get(operation.key, -1) + 1)
+        level_of[operation.id] = busy[operation.key] = level
+        groups[level].append(operation)
+    return [tuple(groups[level]) for level in sorted(groups)]
+
+
+def _place(entry: Entry) -> tuple[int, tuple[int, str], str]:
+    known_qbo = entry.known.qbo_id if entry.known is not None else ""
+    qbo_id = known_qbo or (entry.qbo.record.id if isinstance(entry.qbo, Present) else "")
+    return (ORDER[entry.kind], natural(source_id_of(entry)), qbo_id)
+
+
+def natural(text: str) -> tuple[int, str]:
+    """Sort key that puts ``9`` before ``10``."""
+    return (len(text), text) if text.isdigit() else (1_000_000, text)
+
+
+def _rank(operation: Operation) -> tuple[int, int, int, tuple[int, str], str, str]:
+    removal = operation.verb in DESTRUCTIVE_VERBS
+    place = ORDER[operation.kind]
+    group = 3 if operation.verb is Verb.HOLD else 2 if removal else 1 if operation.writes else 0
+    side = 0 if operation.side is Side.QBO else 1
+    return (
+        group,
+        -place if removal else place,
+        side,
+        natural(operation.source_id),
+        operation.qbo_id,
+        operation.id,
+    )

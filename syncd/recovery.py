@@ -1,0 +1,224 @@
+"""Settles writes whose outcome is not known, before anything is observed. It observes; it does not replay blindly.
+
+* never sent: closed, and decided anew;
+* QBO, create: looked up by its key. Found once with the content that was sent: confirmed. Not found: the *same*
+  request id and the same bytes again. Several: left in doubt for a person;
+* QBO, change or removal: read by id. As it was to become: confirmed. Still as it was: the same bytes again (the
+  version in them protects). Moved on: closed, and decided anew;
+* source: the write log of the source says whether the journal id was committed; if not, the same write again, which
+  its version check protects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from syncd.executor import Journal
+from syncd.links import LinkBook
+from syncd.model.lens import Lens, pending, references
+from syncd.model.observations import Absent, Observation, Present, Unknown
+from syncd.model.records import Kind, Side, State
+from syncd.model.writes import DESTRUCTIVE_VERBS, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
+from syncd.model.writes import WireWrite as Wire
+from syncd.reconciler.plan import Operation
+from syncd.settling import Settler, Tally
+from syncd.sources.base import Source
+from syncd.state.values import JournalEntry, JournalState, Lease
+
+
+class BooksRecovery(Protocol):
+    """What recovery needs of QBO."""
+
+    def look_up(self, write: Wire, sent_at: datetime) -> tuple[Present, ...] | Unknown:
+        """What could be the outcome of a create that was sent at ``sent_at``."""
+        ...
+
+    def read(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, Observation]:
+        """Records by id."""
+        ...
+
+    def entity(self, kind: Kind) -> str:
+        """QBO's name of a kind."""
+        ...
+
+    def send(self, writes: Sequence[Wire]) -> list[Outcome]:
+        """Send writes."""
+        ...
+
+
+class Recovered(msgspec.Struct):
+    """How many open writes were settled, and which records are still in doubt."""
+
+    settled: int = 0
+    in_doubt: set[tuple[Kind, str, str]] = set()
+
+
+class Recovery:
+    """Settles the open journal entries of one company."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        lease: Lease,
+        run_id: str,
+        source: Source,
+        books: BooksRecovery,
+        links: LinkBook,
+        lens: Lens,
+        settler: Settler,
+    ) -> None:
+        self._journal = journal
+        self._lease = lease
+        self._run_id = run_id
+        self._source = source
+        self._books = books
+        self._links = links
+        self._lens = lens
+        self._settler = settler
+
+    def run(self, entries: Sequence[JournalEntry]) -> Recovered:
+        """Settle what can be settled; the rest stays open and its records are left alone this cycle."""
+        recovered = Recovered(in_doubt=set())
+        operations = {entry.id: msgspec.json.decode(entry.intent.operation, type=Operation) for entry in entries}
+        self._load(list(operations.values()))
+        committed = self._committed(entries)
+        for entry in entries:
+            operation = operations[entry.id]
+            outcome = self._outcome(entry, operation, committed)
+            self._store(entry, operation, outcome, recovered)
+        return recovered
+
+    def _load(self, operations: Sequence[Operation]) -> None:
+        for operation in operations:
+            if operation.source_id:
+                self._links.load_links(operation.kind, source_ids=[operation.source_id])
+            if operation.record is not None and operation.side is Side.QBO:
+                self._links.load_refs(references(operation.record), Side.SOURCE)
+
+    def _committed(self, entries: Sequence[JournalEntry]) -> Mapping[str, str]:
+        ids = [e.id for e in entries if e.intent.side is Side.SOURCE and e.state is JournalState.SENT]
+        return self._source.settled(ids) if ids else {}
+
+    def _outcome(self, entry: JournalEntry, operation: Operation, committed: Mapping[str, str]) -> Outcome:
+        if entry.state is JournalState.INTENDED:
+            return NotSent("it was intended and never sent")
+        if entry.intent.side is Side.SOURCE:
+            return self._source_outcome(entry, operation, committed)
+        if operation.verb is Verb.CREATE:
+            return self._created(entry, operation)
+        return self._changed(entry, operation)
+
+    # ---- the source
+
+    def _source_outcome(self, entry: JournalEntry, operation: Operation, committed: Mapping[str, str]) -> Outcome:
+        row_id = committed.get(entry.id)
+        if row_id is None:
+            write = msgspec.json.decode(entry.intent.body, type=SourceWrite)
+            return self._source.write([write])[0]
+        answer = self._source.read(operation.kind, [row_id])[row_id]
+        if operation.verb is Verb.DELETE:
+            return Done(after=Absent(row_id, ("the source's write log",)))
+        if isinstance(answer, Present):
+            return Done(after=answer)
+        return Conflict("it was written, and the record is gone or unusable since")
+
+    # ---- QBO
+
+    def _wire(self, entry: JournalEntry) -> Wire:
+        intent = entry.intent
+        return Wire(
+            journal_id=entry.id,
+            kind=intent.kind,
+            verb=intent.verb,
+            entity=self._books.entity(intent.kind),
+            body=intent.body,
+            request_id=entry.request_id,
+            qbo_id=intent.qbo_id,
+            batch_request_id=intent.batch_request_id,
+            batch_item_id=intent.batch_item_id,
+        )
+
+    def _created(self, entry: JournalEntry, operation: Operation) -> Outcome:
+        write = self._wire(entry)
+        found = self._books.look_up(write, entry.sent_at or entry.created_at)
+        if isinstance(found, Unknown):
+            return InDoubt(found.reason)
+        mine = [c for c in found if not self._links_other(operation, c) and self._is_ours(operation, c)]
+        if len(mine) == 1:
+            return Done(after=mine[0])
+        if len(mine) > 1:
+            return InDoubt(f"{len(mine)} records in QuickBooks could be the one that was sent")
+        return self._books.send([write])[0]
+
+    def _links_other(self, operation: Operation, candidate: Present) -> bool:
+        self._links.load_refs([(operation.kind, candidate.record.id)], Side.QBO)
+        owner = self._links.to_source(operation.kind, candidate.record.id)
+        return bool(owner) and owner != operation.source_id
+
+    def _is_ours(self, operation: Operation, candidate: Present) -> bool:
+        """Whether a candidate holds what was sent, as far as money and parties go."""
+        if operation.record is None or getattr(candidate.record, "state", State.LIVE) is State.VOID:
+            return False
+        sent = self._lens.source(operation.kind, operation.record, self._resolve)
+        there = self._lens.qbo(operation.kind, candidate.record)
+        decisive = ("name", "client", "currency", "issue_date", "date", "total", "amount", "allocations", "reference")
+        return all(sent[name] == there[name] for name in decisive if name in sent and name in there)
+
+    def _resolve(self, kind: Kind, reference: str) -> str:
+        return self._links.to_qbo(kind, reference) or pending(kind, reference)
+
+    def _changed(self, entry: JournalEntry, operation: Operation) -> Outcome:
+        answer = self._books.read(operation.kind, [operation.qbo_id]).get(operation.qbo_id)
+        match answer:
+            case Absent():
+                return Done(after=answer) if operation.verb is Verb.DELETE else Conflict("it is gone from QuickBooks")
+            case Present() if operation.verb in DESTRUCTIVE_VERBS and self._is_removed(answer):
+                return Done(after=answer)
+            case Present() if answer.version == operation.expected_qbo:
+                return self._books.send([self._wire(entry)])[0]
+            case Present() if operation.verb is Verb.UPDATE and self._holds_update(operation, answer):
+                return Done(after=answer)
+            case Present():
+                return Conflict("it moved on in QuickBooks meanwhile")
+            case _:
+                return InDoubt("QuickBooks could not be read")
+
+    @staticmethod
+    def _is_removed(answer: Present) -> bool:
+        record = answer.record
+        return getattr(record, "state", State.LIVE) is State.VOID or getattr(record, "active", True) is False
+
+    def _holds_update(self, operation: Operation, answer: Present) -> bool:
+        if operation.record is None:
+            return False
+        sent = self._lens.source(operation.kind, operation.record, self._resolve)
+        there = self._lens.qbo(operation.kind, answer.record)
+        return all(sent.get(name) == there.get(name) for name in operation.fields)
+
+    # ---- storing
+
+    def _store(self, entry: JournalEntry, operation: Operation, outcome: Outcome, recovered: Recovered) -> None:
+        tally = Tally()
+        match outcome:
+            case Done(after=after, tid=tid):
+                self._settler.confirmed(tally, operation, entry.id, after, tid)
+                if operation.writes_back and isinstance(after, Present):
+                    self._settler.again(
+                        tally, operation, "the source may still lack what QuickBooks decided", at_once=True
+                    )
+            case Refused(code=code, text=text, tid=tid):
+                self._settler.refused(tally, operation, entry.id, code=code, text=text, tid=tid)
+            case Conflict(text=text):
+                self._settler.closed(tally, operation, entry.id, JournalState.SUPERSEDED, text)
+            case NotSent(text=text) if entry.state is JournalState.INTENDED:
+                self._settler.closed(tally, operation, entry.id, JournalState.ABANDONED, text)
+            case NotSent() | InDoubt():
+                recovered.in_doubt.add(operation.key)
+                return
+        recovered.settled += 1
+        self._journal.settle(self._lease, tally.settlement(), run_id=self._run_id)

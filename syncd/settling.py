@@ -1,0 +1,302 @@
+"""What becomes true when a write is confirmed or refused: links, bases, holds and history, as values."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from syncd.links import LinkBook
+from syncd.model.lens import Lens, Projection
+from syncd.model.observations import Absent, Present
+from syncd.model.records import Record, Side
+from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
+from syncd.reconciler.base import advance
+from syncd.reconciler.cases import ACTIONS
+from syncd.reconciler.explain import show
+from syncd.reconciler.plan import Operation
+from syncd.reconciler.policy import Case
+from syncd.state.values import (
+    Dirty,
+    Held,
+    HistoryEvent,
+    JournalOutcome,
+    JournalState,
+    Link,
+    LinkState,
+    Settlement,
+)
+
+RETRY_FIRST_SECONDS = 60
+RETRY_LONGEST_SECONDS = 3600
+
+
+class Tally:
+    """Collects what one settlement will store."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[JournalOutcome] = []
+        self.links: list[Link] = []
+        self.dirty: list[Dirty] = []
+        self.clean: list[tuple[object, str, str]] = []
+        self.held: list[Held] = []
+        self.unheld: list[tuple[object, str, str]] = []
+        self.history: list[HistoryEvent] = []
+
+    def settlement(self) -> Settlement:
+        """Everything collected, as one value."""
+        return Settlement(
+            outcomes=tuple(self.outcomes),
+            links=tuple(self.links),
+            dirty=tuple(self.dirty),
+            clean=tuple(self.clean),  # type: ignore[arg-type]  # filled with keys of operations only
+            held=tuple(self.held),
+            unheld=tuple(self.unheld),  # type: ignore[arg-type]  # as above
+            history=tuple(self.history),
+        )
+
+    def __bool__(self) -> bool:
+        return any((self.outcomes, self.links, self.dirty, self.clean, self.held, self.unheld, self.history))
+
+
+class Settler:
+    """Turns outcomes into what is stored. Knows the lens, the links and who acts; does no I/O itself."""
+
+    def __init__(self, company: str, lens: Lens, links: LinkBook, *, run_id: str, actor: str, now: datetime) -> None:
+        self._company = company
+        self._lens = lens
+        self._links = links
+        self._run_id = run_id
+        self._actor = actor
+        self._now = now
+
+    # ---- operations on our own state
+
+    def state(self, tally: Tally, operation: Operation) -> None:
+        """A link, rebase, orphan, forget or hold."""
+        if operation.verb is Verb.HOLD:
+            self.hold(tally, operation)
+            return
+        link = self._state_link(operation)
+        self._put(tally, link)
+        tally.clean.append(operation.key)
+        tally.unheld.append(operation.key)
+        tally.history.append(self._event(operation, "done", before={}, after=link.source_base))
+
+    def _state_link(self, operation: Operation) -> Link:
+        known = self._links.link(operation.kind, operation.source_id)
+        state = {Verb.ORPHAN: LinkState.ORPHANED, Verb.FORGET: LinkState.TOMBSTONED}.get(
+            operation.verb, LinkState.LINKED
+        )
+        if state is not LinkState.LINKED and known is not None:
+            return msgspec.structs.replace(known, state=state, source_version=operation.expected_source)
+        source = self._source_projection(operation) or operation.source_base
+        return Link(
+            company=self._company,
+            kind=operation.kind,
+            source_id=operation.source_id,
+            qbo_id=operation.qbo_id,
+            state=state,
+            source_version=operation.expected_source,
+            qbo_version=operation.expected_qbo,
+            source_base=source,
+            qbo_base=operation.qbo_base,
+            accepted=operation.accepted,
+            created_by=known.created_by if known is not None else None,
+            label=operation.label,
+        )
+
+    def hold(self, tally: Tally, operation: Operation, *, case: str = "", reason: str = "", attempts: int = 0) -> None:
+        """The record waits: for a person, or (``wait``) until it can be read or its prerequisite is there."""
+        case = case or operation.case
+        reason = reason or operation.reason
+        known = self._links.link(operation.kind, operation.source_id)
+        if not operation.wait or operation.blocked_by:
+            tally.held.append(
+                Held(
+                    company=self._company,
+                    kind=operation.kind,
+                    source_id=operation.source_id,
+                    qbo_id=operation.qbo_id,
+                    case=case,
+                    reason=reason,
+                    label=operation.label,
+                    problems=operation.problems,
+                    source_value=operation.source_base,
+                    qbo_value=operation.qbo_base,
+                    base_value=known.source_base if known is not None else {},
+                    actions=("retry", *ACTIONS.get(Case(case), ()), "ignore"),
+                )
+            )
+        self.again(tally, operation, reason, attempts=attempts)
+
+    def again(
+        self, tally: Tally, operation: Operation, reason: str, *, attempts: int = 0, at_once: bool = False
+    ) -> None:
+        """The record has to be looked at again, sooner or later."""
+        wait = min(RETRY_FIRST_SECONDS * 2 ** min(attempts, 16), RETRY_LONGEST_SECONDS)
+        tally.dirty.append(
+            Dirty(
+                kind=operation.kind,
+                source_id=operation.source_id,
+                qbo_id=operation.qbo_id,
+                reason=reason[:300],
+                attempts=attempts + 1,
+                not_before=self._now if at_once else self._now + timedelta(seconds=wait),
+            )
+        )
+
+    # ---- confirmed writes
+
+    def confirmed(self, tally: Tally, operation: Operation, journal_id: str, after: Present | Absent, tid: str) -> Link:
+        """A write that was done; the link as it stands from now on."""
+        tally.outcomes.append(JournalOutcome(journal_id, JournalState.CONFIRMED, tid=tid))
+        known = self._links.link(operation.kind, operation.source_id) if operation.source_id else None
+        if operation.verb in DESTRUCTIVE_VERBS:
+            link = self._removed(operation, known)
+            tally.history.append(
+                self._event(operation, "done", before=self._before(operation), journal_id=journal_id, tid=tid)
+            )
+        else:
+            assert isinstance(after, Present)  # noqa: S101 - only a removal may answer with an absence
+            link, variance = self._written(operation, known, after)
+            after_value = link.qbo_base if operation.side is Side.QBO else link.source_base
+            tally.history.append(
+                self._event(
+                    operation, "done", before=self._before(operation), after=after_value, journal_id=journal_id, tid=tid
+                )
+            )
+            if variance:
+                self._variance(tally, operation, link, variance)
+        self._put(tally, link)
+        if not any(held.source_id == link.source_id and held.kind is link.kind for held in tally.held):
+            for key in {operation.key, (operation.kind, link.source_id, link.qbo_id)}:
+                tally.clean.append(key)
+                tally.unheld.append(key)
+        return link
+
+    def _removed(self, operation: Operation, known: Link | None) -> Link:
+        if known is not None:
+            return msgspec.structs.replace(known, state=LinkState.TOMBSTONED)
+        return Link(
+            company=self._company,
+            kind=operation.kind,
+            source_id=operation.source_id,
+            qbo_id=operation.qbo_id,
+            state=LinkState.TOMBSTONED,
+            label=operation.label,
+        )
+
+    def _written(self, operation: Operation, known: Link | None, after: Present) -> tuple[Link, frozenset[str]]:
+        kind = operation.kind
+        if operation.side is Side.QBO:
+            source_id, qbo_id = operation.source_id, after.record.id
+            source, qbo = self._source_projection(operation), self._lens.qbo(kind, after.record)
+            source_version, qbo_version = operation.expected_source, after.version
+        else:
+            source_id, qbo_id = after.record.id, operation.qbo_id
+            source, qbo = self._lens.source(kind, after.record, self._resolve), operation.qbo_base
+            source_version, qbo_version = after.version, operation.expected_qbo
+        fresh = operation.verb is Verb.CREATE
+        written = frozenset(source) if fresh else frozenset(operation.fields)
+        settled = advance(
+            kind,
+            {} if known is None or fresh else known.source_base,
+            {} if known is None or fresh else known.qbo_base,
+            source,
+            qbo,
+            written=written,
+            accepted=frozenset(known.accepted) if known is not None and not fresh else frozenset(),
+        )
+        link = Link(
+            company=self._company,
+            kind=kind,
+            source_id=source_id,
+            qbo_id=qbo_id,
+            state=LinkState.LINKED,
+            source_version=source_version,
+            qbo_version=qbo_version,
+            source_base=settled.source,
+            qbo_base=settled.qbo,
+            accepted=tuple(sorted(settled.accepted - frozenset(operation.writes_back))),
+            created_by=operation.side if fresh else known.created_by if known is not None else None,
+            label=operation.label,
+        )
+        return link, settled.variance
+
+    def _variance(self, tally: Tally, operation: Operation, link: Link, variance: frozenset[str]) -> None:
+        parts = ", ".join(
+            f"{name} {show(link.source_base.get(name, ''))} in the source and {show(link.qbo_base.get(name, ''))} "
+            "in QuickBooks"
+            for name in sorted(variance)
+        )
+        held = msgspec.structs.replace(
+            operation,
+            qbo_id=link.qbo_id,
+            source_id=link.source_id,
+            source_base=link.source_base,
+            qbo_base=link.qbo_base,
+        )
+        self.hold(tally, held, case=Case.DRIFT.value, reason=f"after the write the amounts do not agree: {parts}")
+
+    # ---- refused writes
+
+    def refused(self, tally: Tally, operation: Operation, journal_id: str, *, code: str, text: str, tid: str) -> None:
+        """A definite no: held with the reason, nothing else changes."""
+        tally.outcomes.append(JournalOutcome(journal_id, JournalState.REFUSED, note=f"{code} {text}".strip(), tid=tid))
+        tally.history.append(
+            self._event(operation, f"refused {code}: {text}"[:500], before={}, journal_id=journal_id, tid=tid)
+        )
+        self.hold(tally, operation, reason=text)
+
+    def closed(self, tally: Tally, operation: Operation, journal_id: str, state: JournalState, note: str) -> None:
+        """The write was not done and will be decided anew (superseded, or never sent)."""
+        tally.outcomes.append(JournalOutcome(journal_id, state, note=note))
+        self.again(tally, operation, note, at_once=True)
+
+    # ---- parts
+
+    def _put(self, tally: Tally, link: Link) -> None:
+        tally.links.append(link)
+        self._links.put(link)
+
+    def _resolve(self, kind: object, reference: str) -> str:
+        from syncd.model.lens import pending
+        from syncd.model.records import Kind
+
+        assert isinstance(kind, Kind)  # noqa: S101 - references name kinds
+        return self._links.to_qbo(kind, reference) or pending(kind, reference)
+
+    def _source_projection(self, operation: Operation) -> Projection:
+        record: Record | None = operation.record
+        return self._lens.source(operation.kind, record, self._resolve) if record is not None else {}
+
+    def _before(self, operation: Operation) -> Projection:
+        return operation.qbo_base if operation.side is Side.QBO else operation.source_base
+
+    def _event(
+        self,
+        operation: Operation,
+        result: str,
+        *,
+        before: Projection,
+        after: Projection | None = None,
+        journal_id: str = "",
+        tid: str = "",
+    ) -> HistoryEvent:
+        return HistoryEvent(
+            kind=operation.kind,
+            source_id=operation.source_id,
+            qbo_id=operation.qbo_id,
+            side=operation.side,
+            verb=operation.verb,
+            case=operation.case,
+            reason=operation.reason,
+            actor=self._actor,
+            result=result,
+            before=before,
+            after=after or {},
+            journal_id=journal_id,
+            tid=tid,
+            run_id=self._run_id,
+        )
