@@ -18,6 +18,7 @@ from syncd.model import values
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.lens import Lens
 from syncd.model.records import Kind, Side
+from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.entries import Rails, SideCapability, View
 from syncd.reconciler.plan import Brake, Operation, Plan
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
     from syncd.state.store import Store
 
 LEASE_SECONDS = 300.0
+FACTS_SECONDS = 3600.0
+"""How long company and preferences are believed; a refusal that concerns them makes QBO's side read them at once."""
 ROUNDS = 3
 """How often a record that moved on while it was written is decided anew within one cycle (5010)."""
-CURSOR_OVERLAP = timedelta(minutes=5)
-"""How far behind the last answer QBO is asked again: changes may become visible late (protocol.md 5.7)."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -71,6 +72,7 @@ class Cycle:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._facts_read: float | None = None
 
     def run(
         self, request: CycleRequest, progress: Progress | None = None, *, approved: Plan | None = None
@@ -95,7 +97,8 @@ class Cycle:
             (e.intent.kind, e.intent.source_id, e.intent.qbo_id) for e in parts.store.open_entries(parts.company)
         )
         plan, _, _ = self._plan(request, company, facts, in_doubt, LinkBook(parts.store, parts.company))
-        outcome = "halted" if plan.brakes else "changes" if plan.writes else "held" if plan.holds else "ok"
+        pending = plan.writes or plan.withheld
+        outcome = "halted" if plan.brakes else "changes" if pending else "held" if plan.holds else "ok"
         return CycleReport(
             company=parts.company,
             run_id="",
@@ -171,7 +174,10 @@ class Cycle:
     def _identify(self) -> tuple[Company, BooksFacts]:
         """Pin who we talk to at the first run; refuse anybody else afterwards (F-63, F-64)."""
         parts = self._parts
-        facts = parts.books.facts(refresh=True)
+        now = parts.clock.monotonic()
+        stale = self._facts_read is None or now - self._facts_read > FACTS_SECONDS
+        facts = parts.books.facts(refresh=stale)
+        self._facts_read = now if stale else self._facts_read
         company = parts.store.company(parts.company) or Company(name=parts.company)
         pinned = msgspec.structs.replace(
             company,
@@ -260,7 +266,7 @@ class Cycle:
             to_source=links.to_source,
             rails=self._rails(company, observed, gathered),
             overrides=request.overrides,
-            default_item=parts.books.default_item() if gathered.entries else "",
+            default_item=parts.books.default_item() if _has_items(gathered) else "",
         )
         return reconcile(view), gathered, observed
 
@@ -279,7 +285,7 @@ class Cycle:
         if before.qbo is None:
             qbo_cursor = parts.books.server_time()
         else:
-            books = parts.books.changes(before.qbo - CURSOR_OVERLAP, kinds)
+            books = parts.books.changes(before.qbo, sorted(kinds))
             qbo_cursor = before.qbo if books.unknown else books.cursor
         sweep = parts.source.needs_keys(before.source) if before.source else frozenset()
         known = {kind: parts.store.linked_ids(parts.company, kind, Side.SOURCE) for kind in sweep}
@@ -458,7 +464,7 @@ def _slot_of(kind: Kind, entry: object) -> Slot:
 def _lifted(request: CycleRequest, approved: Plan) -> CycleRequest:
     """A person has read the plan: that lifts the brakes for what it holds, and for no more than that."""
     removals: dict[Kind, int] = dict(request.allow_removals)
-    for operation in approved.operations:
+    for operation in (*approved.operations, *approved.withheld):
         if operation.verb in DESTRUCTIVE_VERBS:
             removals[operation.kind] = removals.get(operation.kind, 0) + 1
     return msgspec.structs.replace(request, approve_first_run=True, allow_removals=removals)
@@ -469,10 +475,11 @@ def _as_approved(plan: Plan, approved: Plan) -> tuple[Plan, int]:
 
     What was not in the approved plan is left for the next cycle. Holds are kept: they are findings, not writes.
     """
-    wanted = {operation.id: operation for operation in approved.operations}
+    reviewed = (*approved.operations, *approved.withheld)
+    wanted = {operation.id: operation for operation in reviewed}
     kept = tuple(o for o in plan.operations if wanted.get(o.id) == o or o.verb is Verb.HOLD)
     done = {operation.id for operation in kept}
-    refused = sum(1 for o in approved.operations if o.id not in done and o.verb is not Verb.HOLD)
+    refused = sum(1 for o in reviewed if o.id not in done and o.verb is not Verb.HOLD)
     left = tuple(o.id for o in plan.operations if o.id not in done)
     brakes = plan.brakes
     if left:
@@ -483,6 +490,11 @@ def _as_approved(plan: Plan, approved: Plan) -> tuple[Plan, int]:
 
 def _worse(outcome: str) -> str:
     return "held" if outcome == "ok" else outcome
+
+
+def _has_items(gathered: Gathered) -> bool:
+    """Whether an item is to be decided about: only then is the default item looked up in QBO."""
+    return any(SPECS[entry.kind].link_only for entry in gathered.entries)
 
 
 def _same(left: Cursors, right: Cursors) -> bool:

@@ -33,6 +33,7 @@ _logger = log.get_logger(__name__)
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _HEARTBEAT_SECONDS = 5.0
 _HEARTBEATS_MISSED = 6
+_TICK_SECONDS = 1.0
 _STOP_TICK_SECONDS = 0.5
 _LOCK_TICK_SECONDS = 0.5
 _THREADS_PER_COMPANY = 2
@@ -225,7 +226,7 @@ class Daemon:
                 self._notifier.ready()
                 _logger.info("started", version=__version__, companies=list(self._runners), pid=os.getpid())
                 self._serve()
-                self._stop()
+                self.stop()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return EXIT_OK
@@ -347,7 +348,7 @@ class Daemon:
     def _serve(self) -> None:
         while True:
             self._beat()
-            taken = signal.sigtimedwait(_SIGNALS, self._heartbeat)
+            taken = signal.sigtimedwait(_SIGNALS, min(self._heartbeat, _TICK_SECONDS))
             if taken is None:
                 continue
             if taken.si_signo == signal.SIGHUP:
@@ -356,7 +357,7 @@ class Daemon:
             _logger.info("stopping", signal=signal.Signals(taken.si_signo).name)
             return
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Let what is in hand come to its next safe point, feeding the watchdog meanwhile."""
         self._stopping = True
         self._notifier.stopping()

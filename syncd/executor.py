@@ -19,7 +19,7 @@ from syncd.links import LinkBook
 from syncd.model.observations import Absent, Present, Problem
 from syncd.model.records import Kind, Record, Side
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb, WireWrite
-from syncd.qbo.write import Unencodable
+from syncd.qbo.codec import Unencodable
 from syncd.reconciler.plan import Operation, Plan
 from syncd.reconciler.reconcile import waves
 from syncd.settling import Settler, Tally

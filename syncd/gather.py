@@ -354,7 +354,7 @@ class Gatherer:
                     probes[slot[1]] = (slot, self._probe(seen.source.record))
             if not probes:
                 continue
-            real = [record for _, record in probes.values() if record.id != DEFAULT_ITEM_KEY]
+            real = [record for _, record in probes.values() if _can_be_there(record)]
             answers = self._books.find(kind, real) if real else {}
             for source_id, (slot, record) in probes.items():
                 found = answers.get(source_id, ())
@@ -449,6 +449,20 @@ def _known(link: Link) -> Known:
         created_by=link.created_by,
         label=link.label,
     )
+
+
+def _can_be_there(probe: Record) -> bool:
+    """Whether QBO could hold a counterpart at all: not of the default item's stand-in, nor where even the client is
+    still to be created and nothing else (a number) could lead to one."""
+    match probe:
+        case Item():
+            return probe.id != DEFAULT_ITEM_KEY
+        case Payment():
+            return bool(probe.client)
+        case Invoice():
+            return bool(probe.client) or (isinstance(probe.number, str) and bool(probe.number.strip()))
+        case _:
+            return True
 
 
 def _is_name(kind: Kind, source_id: str) -> bool:

@@ -65,10 +65,12 @@ class LinkBook:
 
     def put(self, link: Link) -> None:
         """Take a link in, replacing what was known of the record."""
-        if link.source_id:
-            self._links[link.kind, link.source_id] = link
+        slot = (link.kind, link.source_id)
+        held = self._links.get(slot)
+        replaced = held is None or held.qbo_id in ("", link.qbo_id) or link.state is not LinkState.TOMBSTONED
+        if link.source_id and replaced:
+            self._links[slot] = link
         if link.source_id and link.qbo_id:
-            slot = (link.kind, link.source_id)
             if link.state in _LIVE:
                 self._to_qbo[slot] = link.qbo_id
                 self._to_source[link.kind, link.qbo_id] = link.source_id

@@ -84,7 +84,7 @@ class Settler:
         tally.history.append(self._event(operation, "done", before={}, after=link.source_base))
 
     def _state_link(self, operation: Operation) -> Link:
-        known = self._links.link(operation.kind, operation.source_id)
+        known = self._link_of(operation)
         state = {Verb.ORPHAN: LinkState.ORPHANED, Verb.FORGET: LinkState.TOMBSTONED}.get(
             operation.verb, LinkState.LINKED
         )
@@ -151,7 +151,7 @@ class Settler:
     def confirmed(self, tally: Tally, operation: Operation, journal_id: str, after: Present | Absent, tid: str) -> Link:
         """A write that was done; the link as it stands from now on."""
         tally.outcomes.append(JournalOutcome(journal_id, JournalState.CONFIRMED, tid=tid))
-        known = self._links.link(operation.kind, operation.source_id) if operation.source_id else None
+        known = self._link_of(operation)
         if operation.verb in DESTRUCTIVE_VERBS:
             link = self._removed(operation, known)
             tally.history.append(
@@ -168,12 +168,20 @@ class Settler:
             )
             if variance:
                 self._variance(tally, operation, link, variance)
+        self._end_predecessor(tally, operation, link)
         self._put(tally, link)
         if not any(held.source_id == link.source_id and held.kind is link.kind for held in tally.held):
             for key in {operation.key, (operation.kind, link.source_id, link.qbo_id)}:
                 tally.clean.append(key)
                 tally.unheld.append(key)
         return link
+
+    def _end_predecessor(self, tally: Tally, operation: Operation, link: Link) -> None:
+        """A source that gave a removed record's id to a new one: the removed record's link ends here, for good."""
+        held = self._links.link(link.kind, link.source_id)
+        created = operation.verb is Verb.CREATE and operation.side is Side.SOURCE
+        if created and held is not None and held.state is not LinkState.TOMBSTONED and held.qbo_id != link.qbo_id:
+            self._put(tally, msgspec.structs.replace(held, state=LinkState.TOMBSTONED))
 
     def _removed(self, operation: Operation, known: Link | None) -> Link:
         if known is not None:
@@ -255,6 +263,13 @@ class Settler:
         self.again(tally, operation, note, at_once=True)
 
     # ---- parts
+
+    def _link_of(self, operation: Operation) -> Link | None:
+        """The link this operation is about. A source may give a removed record's id to a new one: that link is not."""
+        known = self._links.link(operation.kind, operation.source_id) if operation.source_id else None
+        if known is not None and operation.qbo_id and known.qbo_id not in ("", operation.qbo_id):
+            return None
+        return known
 
     def _put(self, tally: Tally, link: Link) -> None:
         tally.links.append(link)

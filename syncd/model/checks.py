@@ -291,7 +291,7 @@ def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
             _problem("amount-negative", "amount", "The payment is negative.", "Enter a refund in QuickBooks instead.")
         )
     applied = sum((part.amount for part in record.allocations), _ZERO)
-    if not record.other_links and applied > record.amount:
+    if not record.other_links and applied > max(record.amount, _ZERO):
         found.append(
             _problem(
                 "allocations-sum",

@@ -21,9 +21,6 @@ Refs = Callable[[Kind, str], str]
 """Turns an id of the source into the id that QBO knows the record by; ``pending`` ids stand for records to come."""
 
 DEFAULT_ITEM_KEY = "default"
-RATE_DIGITS = Decimal("1e-7")
-"""QBO keeps rates to seven decimals (protocol.md 8.7, entities.md 4.1)."""
-
 ZERO = Decimal(0)
 
 
@@ -127,20 +124,18 @@ class Lens:
         for line in lines:
             amount = values.money(line.amount, currency)
             quantity = rate = ""
-            if with_rate and line.quantity is not UNSET and line.rate is not UNSET:
-                exact_rate = line.rate.quantize(RATE_DIGITS) if line.rate.as_tuple().exponent < -7 else line.rate  # type: ignore[operator]  # finite by construction
-                if values.money(line.quantity * exact_rate, currency) == amount:
-                    quantity, rate = values.number(line.quantity), values.number(exact_rate)
+            if is_text(line):
+                rows.append(("", _text(line, with_text), "", "", amount, ""))
+                continue
+            if with_rate:
+                quantity, rate = _quantity_and_rate(line, currency)
             item = ""
             if with_item:
                 item = refs(Kind.ITEM, item_key(line)) if refs is not None else line.item
-            description = ""
-            if with_text and line.description is not UNSET:
-                description = values.cut(values.text(line.description), DESCRIPTION_LIMIT)
             taxable = ""
             if with_taxable and line.taxable is not UNSET:
                 taxable = "yes" if line.taxable else "no"
-            rows.append((item, description, quantity, rate, amount, taxable))
+            rows.append((item, _text(line, with_text), quantity, rate, amount, taxable))
         rows.sort()
         return tuple(rows)
 
@@ -169,6 +164,27 @@ class Lens:
         return {name: value for name, value in full.items() if name in held}
 
 
+def is_text(line: Line) -> bool:
+    """A line of text only, without item, quantity and amount; QBO keeps it as such (entities.md 4.1)."""
+    quantity = line.quantity if line.quantity is not UNSET else ZERO
+    return not line.amount and not quantity and not line.item and not line.item_name
+
+
+def _quantity_and_rate(line: Line, currency: str) -> tuple[str, str]:
+    """Both, if QBO would take them for the amount; else neither, since then only the amount is sent."""
+    if line.quantity is UNSET or line.rate is UNSET:
+        return "", ""
+    if not values.explains(line.quantity, line.rate, values.round_money(line.amount, currency)):
+        return "", ""
+    return values.number(line.quantity), values.number(line.rate)
+
+
+def _text(line: Line, held: bool) -> str:
+    if not held or line.description is UNSET:
+        return ""
+    return values.cut(values.text(line.description), DESCRIPTION_LIMIT)
+
+
 def differing(left: Projection, right: Projection) -> frozenset[str]:
     """The fields in which two projections differ. A field that only one of them has is no difference."""
     return frozenset(name for name in left.keys() & right.keys() if left[name] != right[name])
@@ -177,7 +193,7 @@ def differing(left: Projection, right: Projection) -> frozenset[str]:
 def references(record: Record) -> frozenset[tuple[Kind, str]]:
     """The records (kind, id on the record's own side) that must exist in QBO before this one can be written."""
     if isinstance(record, Invoice):
-        items = frozenset((Kind.ITEM, item_key(line)) for line in record.lines)
+        items = frozenset((Kind.ITEM, item_key(line)) for line in record.lines if not is_text(line))
         return items | {(Kind.CLIENT, record.client)}
     if isinstance(record, Payment):
         invoices = frozenset((Kind.INVOICE, part.invoice) for part in record.allocations)

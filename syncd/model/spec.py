@@ -21,8 +21,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     ``needs``: kinds that must be linked before a record of this kind can be written.
     ``money_fields``: fields whose difference is money. ``fixed``: fields QBO never lets change after creation.
     ``coupled``: fields that hang together, so that a change of one is a change of all. ``dates``: the fields that
-    decide in which accounting period it falls. ``transaction``: whether QBO can delete it (lists can only be deactivated, entities.md 1.5).
-    ``voidable``: whether QBO documents a void. ``link_only``: matched, never written.
+    decide in which accounting period it falls. ``transaction``: whether QBO can delete it (lists can only be
+    deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written.
     """
 
     kind: Kind

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TypeAlias
 
 import msgspec
@@ -68,6 +68,26 @@ def money(amount: Decimal, currency: str) -> str:
     """Canonical text of an amount: rounded to the currency's minor unit, never a negative zero."""
     rounded = round_money(amount, currency)
     return str(abs(rounded) if rounded == 0 else rounded)
+
+
+_CENT = Decimal("0.01")
+_RATE_DIGITS = 7
+
+
+def explains(quantity: Decimal, rate: Decimal, amount: Decimal) -> bool:
+    """Whether QBO takes ``quantity`` and ``rate`` for ``amount``: their product in cents, however it is rounded.
+
+    QBO refuses a product that is not the amount (6070); how it rounds is not known, and whether a currency without
+    cents changes that neither (protocol.md 8.7, F-98). Both numbers must have no more digits than QBO keeps.
+    """
+    product = quantity * rate
+    agrees = all(product.quantize(_CENT, mode) == amount for mode in (ROUND_HALF_UP, ROUND_HALF_EVEN))
+    return agrees and _kept_whole(quantity) and _kept_whole(rate)
+
+
+def _kept_whole(value: Decimal) -> bool:
+    exponent = value.normalize().as_tuple().exponent
+    return isinstance(exponent, int) and -exponent <= _RATE_DIGITS and (not value or value.adjusted() >= -6)
 
 
 def number(value: Decimal) -> str:

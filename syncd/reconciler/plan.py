@@ -94,11 +94,13 @@ class Brake(msgspec.Struct, frozen=True, omit_defaults=True):
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Operations in total order, what was stopped, and the counts of what needed nothing.
 
-    ``ignored`` counts records of QBO that are none of ours, by kind. ``unchanged`` counts linked records that were
-    looked at and agree. ``brakes`` say what was stopped; the stopped operations are not in ``operations``.
+    ``operations`` may be applied. ``withheld`` are those that a brake stopped (``brakes`` say which and why): they
+    are shown, and applied only once the brake is lifted. ``ignored`` counts records of QBO that are none of ours, by
+    kind. ``unchanged`` counts linked records that were looked at and agree.
     """
 
     operations: tuple[Operation, ...] = ()
+    withheld: tuple[Operation, ...] = ()
     brakes: tuple[Brake, ...] = ()
     ignored: dict[str, int] = {}
     unchanged: int = 0

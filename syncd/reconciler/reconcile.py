@@ -30,6 +30,7 @@ def reconcile(view: View) -> Plan:
     gone = stopped(operations, brakes)
     return Plan(
         operations=tuple(operation for operation in operations if operation.id not in gone),
+        withheld=tuple(operation for operation in operations if operation.id in gone),
         brakes=brakes,
         ignored=dict(sorted(decider.planned.ignored.items())),
         unchanged=decider.planned.unchanged,

@@ -168,9 +168,9 @@ def _partner(
 
 
 def _why_unknown(entry: Entry) -> str:
-    for side, observation in (("source", entry.source), ("QuickBooks", entry.qbo)):
+    for side, observation in (("the source", entry.source), ("QuickBooks", entry.qbo)):
         if isinstance(observation, Unknown):
-            return f"the {side} could not be read: {observation.reason}"
+            return f"{side} could not be read: {observation.reason}"
         if isinstance(observation, Flawed):
-            return f"the {side} holds values that cannot be used"
+            return f"{side} holds values that cannot be used"
     return ""

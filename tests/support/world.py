@@ -1,0 +1,248 @@
+"""A whole world for end-to-end tests: a source database, a QuickBooks look-alike, a state database, an engine.
+
+Nothing is mocked. The books are changed through the look-alike's HTTP interface as an accountant would, the source by
+plain SQL; what happened is read from the look-alike's own records and history and by SQL, never through syncd.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+
+from syncd.clock import SystemClock
+from syncd.engine import Engine
+from syncd.metrics import Metrics
+from syncd.model.facts import Settings
+from syncd.qbo.settings import QboConfig
+from syncd.report import CycleReport, CycleRequest
+from syncd.sandbox.server import Accountant, RunningSandbox
+from syncd.sources.settings import SqlSourceConfig
+from syncd.sources.sql.reference import create_reference_schema
+from syncd.state.store import Store
+from syncd.state.values import Tokens
+
+SETTINGS = Settings(default_item="Services", discount_account="Discounts given", deposit_account="Undeposited Funds")
+
+
+class World:
+    """One company with both its sides. ``sql`` and ``rows`` speak to the source, ``accountant`` to the books."""
+
+    def __init__(
+        self,
+        directory: Path,
+        sandbox: RunningSandbox,
+        *,
+        name: str = "acme",
+        settings: Settings = SETTINGS,
+        source_url: str = "",
+        state_url: str = "",
+        profile: str = "ruddr",
+        source: Mapping[str, Any] | None = None,
+        qbo: Mapping[str, Any] | None = None,
+        **company: Any,
+    ) -> None:
+        self.directory = directory
+        self.sandbox = sandbox
+        self.name = name
+        options = {"country": "US", "multicurrency": True, "custom_txn_numbers": True} | company
+        self.realm = sandbox.create_company(**options)
+        self.accountant: Accountant = sandbox.connect(self.realm)
+        self.source_url = source_url or f"sqlite:///{directory / f'{name}-source.db'}"
+        self.state_url = state_url or f"sqlite:///{directory / f'{name}-state.db'}"
+        self.database = sa.create_engine(self.source_url)
+        if source is None:
+            create_reference_schema(self.database)
+        self.settings = settings
+        self.key = Fernet.generate_key()
+        self.clock = SystemClock()
+        self.metrics = Metrics(process=False)
+        self.stop = threading.Event()
+        self.profile = profile
+        self._source = dict(source or {"type": "sql", "url": self.source_url, "schema": "reference"})
+        self._qbo = dict(qbo or {})
+        self.store = self.open_store()
+        self._grant()
+        self.engine = self.build()
+
+    def open_store(self) -> Store:
+        """The state database, migrated."""
+        store = Store.open(self.state_url, clock=self.clock, encryption_keys=[self.key])
+        store.migrate()
+        return store
+
+    def _grant(self) -> None:
+        from datetime import timedelta
+
+        grant = self.sandbox.tokens(self.realm)
+        now = self.clock.now()
+        self.store.tokens("sandbox", self.realm).save(
+            Tokens(
+                realm_id=self.realm,
+                environment="sandbox",
+                access_token=grant["access_token"],
+                refresh_token=grant["refresh_token"],
+                access_expires_at=now + timedelta(seconds=3600),
+                refresh_expires_at=now + timedelta(days=100),
+                connected_at=now,
+            ),
+            0,
+        )
+
+    def build(self) -> Engine:
+        """A fresh engine on the same databases, as after a restart."""
+        grant = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+        base = self.sandbox.base_url
+        config = QboConfig(
+            realm_id=self.realm,
+            environment="sandbox",
+            api_url=base,
+            token_url=f"{base}/oauth2/v1/tokens/bearer",
+            authorize_url=f"{base}/connect/oauth2",
+            revoke_url=f"{base}/v2/oauth2/tokens/revoke",
+            throttle=False,
+            **(grant | self._qbo),
+        )
+
+        from syncd.config import CompanyConfig
+
+        company = CompanyConfig.model_construct(
+            name=self.name,
+            profile=self.profile,
+            qbo=config,
+            source=SqlSourceConfig.model_validate(self._source),
+            settings=self.settings,
+        )
+        return Engine.build(
+            None,  # type: ignore[arg-type]  # a company is built from its own section alone
+            company,
+            store=self.store,
+            clock=self.clock,
+            metrics=self.metrics,
+            stop=self.stop,
+        )
+
+    def restart(self) -> None:
+        """Forget everything that is not on disk."""
+        self.engine.close()
+        self.store.close()
+        self.store = self.open_store()
+        self.engine = self.build()
+
+    def close(self) -> None:
+        """Close everything that is open."""
+        self.engine.close()
+        self.store.close()
+        self.database.dispose()
+
+    # ---- working
+
+    def run(self, **request: Any) -> CycleReport:
+        """One cycle, the first run approved."""
+        return self.engine.reconcile(CycleRequest(**({"approve_first_run": True} | request)))
+
+    def plan(self, **request: Any) -> CycleReport:
+        """A dry run."""
+        return self.engine.reconcile(CycleRequest(**({"dry_run": True, "approve_first_run": True} | request)))
+
+    # ---- the source, by SQL
+
+    def sql(self, statement: str, **values: Any) -> int:
+        """Run one statement on the source; the id of the row it inserted, where it did."""
+        with self.database.begin() as connection:
+            result = connection.execute(sa.text(statement), values)
+            return int(result.lastrowid or 0) if statement.lstrip().lower().startswith("insert") else 0
+
+    def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
+        """Rows of the source."""
+        with self.database.connect() as connection:
+            return [dict(row) for row in connection.execute(sa.text(statement), values).mappings()]
+
+    def client(self, name: str, currency: str = "USD", **columns: Any) -> int:
+        """A client of the source."""
+        return self._insert("client", name=name, currency=currency, **columns)
+
+    def item(self, name: str) -> int:
+        """An item of the source."""
+        return self._insert("item", name=name)
+
+    def invoice(self, client: int, number: str, *lines: tuple[Any, ...], **columns: Any) -> int:
+        """An invoice of the source. A line is (amount, description) or (amount, description, item id)."""
+        discount, tax = Decimal(columns.pop("discount", "0")), Decimal(columns.pop("tax", "0"))
+        rows = lines or (("100.00", "Work"),)
+        total = sum((Decimal(row[0]) for row in rows), Decimal(0)) - discount + tax
+        values: dict[str, Any] = {
+            "client_id": client,
+            "number": number,
+            "state": "published",
+            "issue_date": "2026-03-02",
+            "due_date": "2026-04-01",
+            "currency": "USD",
+            "discount": str(discount),
+            "tax": str(tax),
+            "total": str(total),
+        }
+        invoice = self._insert("invoice", **(values | columns))
+        for place, row in enumerate(rows, start=1):
+            self._insert(
+                "invoice_line",
+                invoice_id=invoice,
+                position=place,
+                amount=str(Decimal(row[0])),
+                description=row[1],
+                item_id=row[2] if len(row) > 2 else None,
+                quantity="1",
+                rate=str(Decimal(row[0])),
+                taxable=bool(tax),
+            )
+        return invoice
+
+    def payment(self, client: int, *parts: tuple[int, str], **columns: Any) -> int:
+        """A payment of the source, spread over (invoice, amount)."""
+        amount = sum((Decimal(part) for _, part in parts), Decimal(0))
+        values = {"client_id": client, "date": "2026-03-20", "amount": str(amount), "currency": "USD", "reference": "W1"}
+        payment = self._insert("payment", **(values | columns))
+        for invoice, part in parts:
+            self._insert("payment_allocation", payment_id=payment, invoice_id=invoice, amount=part)
+        return payment
+
+    def _insert(self, table: str, **values: Any) -> int:
+        names = ", ".join(values)
+        places = ", ".join(f":{name}" for name in values)
+        if self.database.dialect.name == "postgresql":
+            returning = f'INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id'
+            with self.database.begin() as connection:
+                return int(connection.execute(sa.text(returning), values).scalar_one())
+        return self.sql(f"INSERT INTO {table} ({names}) VALUES ({places})", **values)
+
+    # ---- the books, from the look-alike's own records
+
+    def books(self, entity: str) -> list[dict[str, Any]]:
+        """Every record of an entity that the look-alike holds now."""
+        return self.sandbox.records(self.realm, entity)
+
+    def one(self, entity: str, **fields: Any) -> dict[str, Any]:
+        """The only record of an entity whose fields have these values."""
+        found = [r for r in self.books(entity) if all(r.get(name) == value for name, value in fields.items())]
+        assert len(found) == 1, f"{len(found)} {entity} records with {fields}"
+        return found[0]
+
+    def writes(self) -> int:
+        """How many records the books ever changed."""
+        return len(self.sandbox.history(self.realm))
+
+
+@contextmanager
+def world(directory: Path, sandbox: RunningSandbox, **options: Any) -> Iterator[World]:
+    """A world that is closed afterwards."""
+    made = World(directory, sandbox, **options)
+    try:
+        yield made
+    finally:
+        made.close()
