@@ -253,6 +253,7 @@ class Cycle:
             words=words,
             only=request.kinds,
             ids=request.ids,
+            linked_in_qbo=self._swept(observed.books),
         )
         gathered = gatherer.gather(observed.changes, observed.books, observed.dirty)
         view = View(
@@ -269,6 +270,11 @@ class Cycle:
             default_item=parts.books.default_item() if _has_items(gathered) else "",
         )
         return reconcile(view), gathered, observed
+
+    def _swept(self, books: BooksChanges | None) -> dict[Kind, frozenset[str]]:
+        """The linked ids of kinds whose ids QBO had to list in full."""
+        kinds = books.linked_sweep if books is not None else frozenset()
+        return {kind: self._parts.store.linked_ids(self._parts.company, kind, Side.QBO) for kind in kinds}
 
     def _side_capabilities(self) -> Mapping[Kind, SideCapability]:
         return {
@@ -386,11 +392,11 @@ class Cycle:
             return
         tally = Tally()
         stopped = {name for brake in plan.brakes for name in brake.stopped}
-        touched = {o.key for o in plan.operations}
+        touched = _touched(plan)
         now = parts.clock.now()
         for entry in gathered.entries:
             slot = _slot_of(entry.kind, entry)
-            if slot in touched:
+            if _name_of(slot) in touched:
                 continue
             if stopped:
                 tally.dirty.append(
@@ -459,6 +465,22 @@ def _slot_of(kind: Kind, entry: object) -> Slot:
     source_id = entry.source.record.id if isinstance(entry.source, Present) else getattr(entry.source, "id", "")
     qbo_id = entry.qbo.record.id if isinstance(entry.qbo, Present) else ""
     return (kind, source_id, qbo_id)
+
+
+def _name_of(slot: Slot) -> tuple[Kind, Side, str]:
+    """One name for a record, however much is known of its ids: an operation may know more of them than its entry."""
+    kind, source_id, qbo_id = slot
+    return (kind, Side.SOURCE, source_id) if source_id else (kind, Side.QBO, qbo_id)
+
+
+def _touched(plan: Plan) -> frozenset[tuple[Kind, Side, str]]:
+    """The records that operations of ``plan`` are about, by each id they have."""
+    named = ((o.kind, side, name) for o in plan.operations for side, name in _sides(o) if name)
+    return frozenset(named)
+
+
+def _sides(operation: Operation) -> tuple[tuple[Side, str], ...]:
+    return ((Side.SOURCE, operation.source_id), (Side.QBO, operation.qbo_id))
 
 
 def _lifted(request: CycleRequest, approved: Plan) -> CycleRequest:

@@ -10,20 +10,24 @@ import msgspec
 
 from syncd import profiles
 from syncd.audit import Auditor
+from syncd.checkup import check_books
 from syncd.clock import Clock
 from syncd.cycle import Cycle, Parts, scope_digest
-from syncd.errors import ConfigError, IdentityChanged, SyncdError
+from syncd.errors import ConfigError
 from syncd.executor import Progress
+from syncd.grant import StoredGrant
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
 from syncd.model.lens import Lens
 from syncd.model.records import Kind, Side
+from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.planfile import FORMAT, PlanFile
 from syncd.qbo.books import Books
 from syncd.reconciler.plan import Plan
+from syncd.reconciler.policy import Limits, Policy
 from syncd.report import AuditReport, CycleReport, CycleRequest
-from syncd.sources.base import Finding
+from syncd.sources.base import Finding, Source
 from syncd.sources.registry import open_source
 from syncd.state.store import Store
 
@@ -55,7 +59,7 @@ class Engine:
         """Put one company together from its configuration. Opens no connection yet."""
         del app  # everything a company needs stands in its own section
         source = open_source(company.source)
-        policy = msgspec.structs.replace(profiles.load(company.profile), limits=company.limits)
+        policy = _for_source(profiles.load(company.profile), source, company.limits)
 
         def count_reads(number: int) -> None:
             used = store.add_reads(company.name, clock.now().strftime("%Y-%m"), number)
@@ -64,7 +68,7 @@ class Engine:
 
         books = Books(
             company.qbo,
-            store.tokens(company.qbo.environment, company.qbo.realm_id),
+            StoredGrant(store.tokens(company.qbo.environment, company.qbo.realm_id), company.name),
             clock,
             company=company.name,
             settings=company.settings,
@@ -148,28 +152,9 @@ class Engine:
     def check(self) -> list[Finding]:
         """What a person should know before the first write: each finding with its remedy. Changes nothing."""
         parts = self._parts
-        findings = list(parts.source.check())
-        try:
-            findings += parts.books.check()
-            facts = parts.books.facts(refresh=True)
-            pinned = parts.store.company(parts.company)
-            if pinned is not None and pinned.realm_name and pinned.realm_name != facts.name:
-                raise IdentityChanged(
-                    f"QuickBooks answers as {facts.name!r}; this state was made with {pinned.realm_name!r}.",
-                    remedy="If it was renamed, run: syncd connect",
-                )
-        except SyncdError as error:
-            findings.append(Finding("error", "QuickBooks", error.message, error.remedy))
-        if not parts.settings.default_item:
-            findings.append(
-                Finding(
-                    "warning",
-                    "settings",
-                    "No default item is set: a line whose item QuickBooks does not have holds its invoice.",
-                    "Set [company.settings] default_item to the name of an item in QuickBooks.",
-                )
-            )
-        return findings
+        pinned = parts.store.company(parts.company)
+        name = pinned.realm_name if pinned is not None else ""
+        return [*parts.source.check(), *check_books(parts.books, parts.settings, parts.source, pinned_name=name)]
 
     def close(self) -> None:
         """Give back connections."""
@@ -196,3 +181,10 @@ class Engine:
         for state, count in parts.store.journal_counts(company).items():
             metrics.journal_entries.labels(company, state).set(count)
         metrics.records_dirty.labels(company).set(parts.store.dirty_count(company))
+
+
+def _for_source(policy: Policy, source: Source, limits: Limits) -> Policy:
+    """The profile, limited to the kinds that this source has. Items need no table: lines may name them."""
+    there = source.capabilities().keys()
+    kinds = {kind: rules for kind, rules in policy.kinds.items() if kind in there or SPECS[kind].link_only}
+    return msgspec.structs.replace(policy, kinds=kinds, limits=limits)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from syncd.links import LinkBook
 from syncd.model.lens import DEFAULT_ITEM_KEY, Lens, differing, item_key, pending, references
-from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Unchanged, Unknown
+from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Problem, Unchanged, Unknown
 from syncd.model.records import Client, Invoice, Item, Kind, Payment, Record, Side, State
 from syncd.model.spec import SPECS
 from syncd.model.values import name_key
+from syncd.model.writes import Refused
 from syncd.reconciler.entries import Entry, Known
 from syncd.reconciler.policy import Policy
 from syncd.sources.base import Source, SourceChanges
@@ -29,6 +30,10 @@ Slot = tuple[Kind, str, str]
 """A record by kind, source id and QBO id; one of the ids may be empty."""
 
 
+Found: TypeAlias = "tuple[Present | Flawed, ...] | Refused | Unknown"
+"""What was found for an unlinked record: candidates; a name that cannot be had; or nothing is known."""
+
+
 class BooksReader(Protocol):
     """What is read of QBO."""
 
@@ -36,7 +41,7 @@ class BooksReader(Protocol):
         """Records by id."""
         ...
 
-    def find(self, kind: Kind, probes: Sequence[Record]) -> Mapping[str, tuple[Present, ...] | Unknown]:
+    def find(self, kind: Kind, probes: Sequence[Record]) -> Mapping[str, Found]:
         """Records that carry the key of a probe, by the probe's id."""
         ...
 
@@ -44,10 +49,25 @@ class BooksReader(Protocol):
 class BooksChanges(Protocol):
     """What changed in QBO since a point in time."""
 
-    records: Mapping[Kind, Mapping[str, Present | Flawed]]
-    tombstones: Mapping[Kind, frozenset[str]]
-    unknown: Mapping[Kind, str]
-    cursor: datetime
+    @property
+    def records(self) -> Mapping[Kind, Mapping[str, Present | Flawed]]:
+        """New and changed records."""
+        ...
+
+    @property
+    def tombstones(self) -> Mapping[Kind, frozenset[str]]:
+        """Ids that were deleted, by the feed's word."""
+        ...
+
+    @property
+    def unknown(self) -> Mapping[Kind, str]:
+        """Kinds that could not be read, and why."""
+        ...
+
+    @property
+    def inventory(self) -> Mapping[Kind, frozenset[str]]:
+        """Every id there is, for kinds whose feed could not be trusted to show deletions."""
+        ...
 
 
 class Seen(msgspec.Struct):
@@ -86,6 +106,7 @@ class Gatherer:
         words: Mapping[Slot, str],
         only: frozenset[Kind] = frozenset(),
         ids: frozenset[str] = frozenset(),
+        linked_in_qbo: Mapping[Kind, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self._source = source
         self._books = books
@@ -96,10 +117,11 @@ class Gatherer:
         self._words = words
         self._only = only
         self._ids = ids
+        self._linked_in_qbo = linked_in_qbo
         self._seen: dict[Slot, Seen] = {}
         self._by_source: dict[tuple[Kind, str], Slot] = {}
         self._by_qbo: dict[tuple[Kind, str], Slot] = {}
-        self._candidates: dict[Slot, tuple[Present, ...] | Unknown] = {}
+        self._candidates: dict[Slot, Found] = {}
         self._adopting: dict[tuple[Kind, str], str] = {}
         self._versions: list[tuple[Kind, str, str, str, str]] = []
         self._quiet: set[Slot] = set()
@@ -165,6 +187,7 @@ class Gatherer:
         for kind in self._policy.kinds:
             records = books.records.get(kind, {})
             tombstones = books.tombstones.get(kind, frozenset())
+            tombstones |= self._not_listed(kind, books)
             self._load(kind, qbo_ids=[*records, *tombstones])
             for qbo_id, observation in records.items():
                 self._seen[self._slot(kind, qbo_id=qbo_id)].qbo = observation
@@ -172,6 +195,12 @@ class Gatherer:
                 slot = self._by_qbo.get((kind, qbo_id))
                 if slot is not None and self._seen[slot].link is not None:
                     self._seen[slot].forced = True
+
+    def _not_listed(self, kind: Kind, books: BooksChanges) -> frozenset[str]:
+        """Linked ids that a full list of QBO's lacks; each still needs its second witness."""
+        if kind not in books.inventory:
+            return frozenset()
+        return self._linked_in_qbo.get(kind, frozenset()) - books.inventory[kind]
 
     def _take_dirty(self, dirty: Sequence[Dirty]) -> None:
         slots = [(d.kind, d.source_id, d.qbo_id) for d in dirty if d.kind in self._policy.kinds]
@@ -368,12 +397,14 @@ class Gatherer:
             return msgspec.structs.replace(record, client="" if client.startswith("+") else client)
         return record
 
-    def _provisional(self, kind: Kind, source_id: str, record: Record, found: tuple[Present, ...] | Unknown) -> None:
+    def _provisional(self, kind: Kind, source_id: str, record: Record, found: Found) -> None:
         """One plain match of a client or item will be adopted; what refers to it can be looked up already."""
-        if isinstance(found, Unknown) or not isinstance(record, Client | Item):
+        if not isinstance(record, Client | Item):
             return
         same = [
-            c for c in found if isinstance(c.record, Client | Item) and c.record.active and _same_name(c.record, record)
+            c
+            for c in _candidates(found)
+            if isinstance(c.record, Client | Item) and c.record.active and _same_name(c.record, record)
         ]
         if len(same) == 1 and not self._links.to_source(kind, same[0].record.id):
             self._adopting[kind, source_id] = same[0].record.id
@@ -406,21 +437,20 @@ class Gatherer:
     def _load_candidates(self) -> None:
         """Which candidates are linked already: they are somebody else's."""
         for slot, found in self._candidates.items():
-            if not isinstance(found, Unknown):
-                self._links.load_refs([(slot[0], candidate.record.id) for candidate in found], Side.QBO)
+            self._links.load_refs([(slot[0], candidate.record.id) for candidate in _candidates(found)], Side.QBO)
 
     def _entry(self, slot: Slot, seen: Seen) -> Entry | None:
         kind, source_id, _ = slot
         link = seen.link
         found = self._candidates.get(slot, ())
-        candidates = () if isinstance(found, Unknown) else found
+        candidates = _candidates(found)
         qbo = seen.qbo
         source = seen.source
         if link is None:
             if source is None and qbo is None:
                 return None
             if qbo is None:
-                qbo = found if isinstance(found, Unknown) else Absent("", ("looked up by its key",))
+                qbo = _counterpart(found)
             if source is None:
                 source = Absent("", ("no record of the source is linked to it",))
             if isinstance(source, Absent) and isinstance(qbo, Absent):
@@ -434,6 +464,23 @@ class Gatherer:
             in_doubt=slot in self._in_doubt or (kind, source_id, "") in self._in_doubt,
             word=self._words.get(slot, "") or self._words.get((kind, source_id, ""), ""),
         )
+
+
+def _candidates(found: Found) -> tuple[Present, ...]:
+    """Those that can be compared."""
+    return tuple(c for c in found if isinstance(c, Present)) if isinstance(found, tuple) else ()
+
+
+def _counterpart(found: Found) -> Observation:
+    """What a look-up says of QBO's side of an unlinked record."""
+    match found:
+        case Unknown():
+            return found
+        case Refused(code=code, text=text, remedy=remedy):
+            return Flawed("", "", (Problem(code=code, text=text, remedy=remedy),))
+        case _:
+            unreadable = [c for c in found if isinstance(c, Flawed)]
+            return unreadable[0] if unreadable else Absent("", ("looked up by its key",))
 
 
 def _known(link: Link) -> Known:
