@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Protocol
 
 from syncd.errors import SyncdError
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.observations import Problem
 from syncd.model.records import Kind
 from syncd.sources.base import Finding, Source
-
-What = Literal["item", "account", "tax code"]
 
 
 class BooksAnswers(Protocol):
@@ -20,18 +19,22 @@ class BooksAnswers(Protocol):
         """Company and preferences."""
         ...
 
-    def named(self, what: What, name: str) -> str:
-        """The id of what the settings name; raises where there is none."""
+    def check(self) -> tuple[tuple[str, Problem], ...]:
+        """What the company and its preferences make of the settings, each with its level."""
         ...
 
 
 def check_books(books: BooksAnswers, settings: Settings, source: Source, *, pinned_name: str) -> list[Finding]:
-    """Connection, company, preferences, and everything that the settings name."""
+    """Connection, company, preferences, and how they fit the source and the settings."""
     try:
-        facts = books.facts(refresh=True)
+        problems = books.check()
+        facts = books.facts()
     except SyncdError as error:
         return [Finding("error", "QuickBooks", error.message, error.remedy)]
-    return [*_company(facts, pinned_name), *_preferences(facts, settings, source), *_names(books, facts, settings)]
+    findings = [
+        Finding(level, problem.field or "QuickBooks", problem.text, problem.remedy) for level, problem in problems
+    ]
+    return [*_company(facts, pinned_name), *findings, *_fit(facts, settings, source)]
 
 
 def _company(facts: BooksFacts, pinned_name: str) -> Iterator[Finding]:
@@ -44,19 +47,12 @@ def _company(facts: BooksFacts, pinned_name: str) -> Iterator[Finding]:
             f"QuickBooks answers as {facts.name!r}; this state was made with {pinned_name!r}.",
             "If the company was renamed, run: syncd connect. Otherwise correct realm_id.",
         )
-    if facts.read_only:
-        yield Finding(
-            "error",
-            "subscription",
-            "The subscription has ended; QuickBooks refuses every write.",
-            "Renew it in QuickBooks.",
-        )
     if facts.close_date is not None:
         day = facts.close_date.isoformat()
         yield Finding("ok", "closed books", f"Closed up to {day}: records dated up to then are held, never re-dated.")
 
 
-def _preferences(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Finding]:
+def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Finding]:
     fields = source.capabilities()[Kind.INVOICE].fields if Kind.INVOICE in source.capabilities() else frozenset()
     if not facts.custom_numbers and "number" in fields:
         yield Finding(
@@ -79,13 +75,6 @@ def _preferences(facts: BooksFacts, settings: Settings, source: Source) -> Itera
             "No discount account is set: an invoice with a discount is held rather than sent too high.",
             "Set [company.settings] discount_account to an account in QuickBooks.",
         )
-    if facts.auto_apply_credit:
-        yield Finding(
-            "warning",
-            "credits",
-            "QuickBooks applies open credits to new invoices by itself; payments from the source may then not fit.",
-            "Settings, Advanced, Automation: switch off 'Automatically apply credits'.",
-        )
     if not settings.default_item:
         yield Finding(
             "warning",
@@ -93,23 +82,3 @@ def _preferences(facts: BooksFacts, settings: Settings, source: Source) -> Itera
             "No default item is set: a line whose item QuickBooks does not have holds its invoice.",
             "Set [company.settings] default_item to an item in QuickBooks.",
         )
-
-
-def _names(books: BooksAnswers, facts: BooksFacts, settings: Settings) -> Iterator[Finding]:
-    wanted: list[tuple[str, What, str]] = [
-        ("default_item", "item", settings.default_item),
-        ("deposit_account", "account", settings.deposit_account),
-        ("discount_account", "account", settings.discount_account),
-    ]
-    if facts.sales_tax:
-        codes = {settings.default_tax_code, settings.exempt_tax_code, *settings.tax_code_map.values()} - {""}
-        wanted += [("tax codes", "tax code", name) for name in sorted(codes)]
-    for key, what, name in wanted:
-        if not name:
-            continue
-        try:
-            books.named(what, name)
-        except SyncdError as error:
-            yield Finding("error", key, error.message, error.remedy)
-        else:
-            yield Finding("ok", key, f"{name} is in QuickBooks.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from syncd.clock import Clock
 from syncd.errors import SyncdError
 from syncd.executor import Applied, Executor, Progress
 from syncd.gather import Gathered, Gatherer, Slot
+from syncd.heartbeat import heartbeat
 from syncd.links import LinkBook
 from syncd.model import values
 from syncd.model.facts import BooksFacts, Settings
@@ -73,6 +76,7 @@ class Cycle:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._facts_read: float | None = None
+        self._lost = threading.Event()
 
     def run(
         self, request: CycleRequest, progress: Progress | None = None, *, approved: Plan | None = None
@@ -113,11 +117,13 @@ class Cycle:
 
     def _leased(self, request: CycleRequest, progress: Progress | None, approved: Plan | None) -> CycleReport:
         parts = self._parts
+        lease = parts.store.acquire(parts.company, _holder(request.actor), LEASE_SECONDS)
         run = parts.store.begin_run(parts.company, "reconcile")
-        lease = parts.store.acquire(parts.company, f"{request.actor}:{run.id}", LEASE_SECONDS)
         outcome, counts, note = "failed", {}, ""
+        self._lost.clear()
         try:
-            report = self._rounds(request, lease, run.id, progress, approved)
+            with heartbeat(parts.store, lease, LEASE_SECONDS, self._lost):
+                report = self._rounds(request, lease, run.id, progress, approved)
             outcome = report.outcome
             counts = {"applied": report.applied, "failed": report.failed, "held": report.held}
             return report
@@ -127,6 +133,10 @@ class Cycle:
         finally:
             parts.store.end_run(run.id, outcome, counts, note)
             parts.store.release(lease)
+
+    def _stopping(self) -> bool:
+        """Whether no new work may be taken: we were told to stop, or the lease could not be kept."""
+        return self._parts.stop.is_set() or self._lost.is_set()
 
     def _rounds(
         self,
@@ -158,7 +168,7 @@ class Cycle:
             if approved is not None:
                 plan, refused = _as_approved(plan, approved)
             first_plan = first_plan or plan
-            applied = self._apply(plan, gathered, lease, run_id, request, facts, links, progress)
+            applied = self._apply(plan, gathered, observed, lease, run_id, request, facts, links, progress)
             _add(total, applied)
             self._close(plan, gathered, observed, applied, lease, run_id, partial=bool(asked.ids or asked.kinds))
             only = frozenset(name for o in applied.stale for name in (o.source_id, o.qbo_id) if name)
@@ -342,14 +352,18 @@ class Cycle:
 
     # ---- applying and settling
 
-    def _settler(self, lens: Lens, links: LinkBook, run_id: str, request: CycleRequest) -> Settler:
+    def _settler(
+        self, lens: Lens, links: LinkBook, run_id: str, request: CycleRequest, waiting: Sequence[Dirty] = ()
+    ) -> Settler:
         parts = self._parts
-        return Settler(parts.company, lens, links, run_id=run_id, actor=request.actor, now=parts.clock.now())
+        now = parts.clock.now()
+        return Settler(parts.company, lens, links, run_id=run_id, actor=request.actor, now=now, waiting=waiting)
 
     def _apply(
         self,
         plan: Plan,
         gathered: Gathered,
+        observed: Observed,
         lease: Lease,
         run_id: str,
         request: CycleRequest,
@@ -367,9 +381,9 @@ class Cycle:
             source=parts.source,
             books=parts.books,
             links=links,
-            settler=self._settler(self._lens(facts), links, run_id, request),
+            settler=self._settler(self._lens(facts), links, run_id, request, observed.dirty),
             clock=parts.clock,
-            stop=parts.stop,
+            stopping=self._stopping,
             batch_size=parts.batch_size,
             count=parts.count,
         )
@@ -439,6 +453,11 @@ class Cycle:
 
 
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _holder(actor: str) -> str:
+    """Who holds a lease, for the one who finds it taken."""
+    return f"{actor} on {socket.gethostname()}, process {os.getpid()}"
 
 
 def scope_digest(policy: Policy, settings: Settings, source: Source) -> str:

@@ -8,7 +8,6 @@ for recovery; what depends on a write that was not confirmed is not sent; a stop
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -105,7 +104,7 @@ class Executor:
         links: LinkBook,
         settler: Settler,
         clock: Clock,
-        stop: threading.Event,
+        stopping: Callable[[], bool],
         batch_size: int = 30,
         count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None,
     ) -> None:
@@ -117,7 +116,7 @@ class Executor:
         self._links = links
         self._settler = settler
         self._clock = clock
-        self._stop = stop
+        self._stopping = stopping
         self._batch_size = batch_size
         self._count = count
 
@@ -139,7 +138,7 @@ class Executor:
             ready = [o for o in wave if all(name in confirmed or name not in planned for name in o.after)]
             self._block(result, [o for o in wave if o not in ready] if len(ready) < len(wave) else [])
             for chunk in self._chunks(ready):
-                if self._stop.is_set():
+                if self._stopping():
                     result.stopped = True
                     result.undone.extend(chunk)
                     continue

@@ -81,7 +81,7 @@ class Seen(msgspec.Struct):
 
 class Gathered(msgspec.Struct, frozen=True):
     """Everything for one plan. ``versions`` are echoes: only the version moved. ``raw`` and ``current`` are what the
-    writers need; ``attempts`` how often a waiting record was tried; ``quiet`` slots that need no decision any more."""
+    writers need; ``quiet`` slots that need no decision any more."""
 
     entries: tuple[Entry, ...]
     versions: tuple[tuple[Kind, str, str, str, str], ...]

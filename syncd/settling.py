@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from syncd.links import LinkBook
 from syncd.model.lens import Lens, Projection
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Record, Side
+from syncd.model.records import Kind, Record, Side
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.base import advance
 from syncd.reconciler.cases import ACTIONS
@@ -29,6 +30,8 @@ from syncd.state.values import (
 
 RETRY_FIRST_SECONDS = 60
 RETRY_LONGEST_SECONDS = 3600
+RETRY_BLOCKED_SECONDS = 300
+"""The longest pause of what clears by itself: once a prerequisite is put right, nobody should wait for an hour."""
 
 
 class Tally:
@@ -62,13 +65,24 @@ class Tally:
 class Settler:
     """Turns outcomes into what is stored. Knows the lens, the links and who acts; does no I/O itself."""
 
-    def __init__(self, company: str, lens: Lens, links: LinkBook, *, run_id: str, actor: str, now: datetime) -> None:
+    def __init__(
+        self,
+        company: str,
+        lens: Lens,
+        links: LinkBook,
+        *,
+        run_id: str,
+        actor: str,
+        now: datetime,
+        waiting: Sequence[Dirty] = (),
+    ) -> None:
         self._company = company
         self._lens = lens
         self._links = links
         self._run_id = run_id
         self._actor = actor
         self._now = now
+        self._tried = {_name(d.kind, d.source_id, d.qbo_id): d.attempts for d in waiting}
 
     # ---- operations on our own state
 
@@ -106,7 +120,7 @@ class Settler:
             label=operation.label,
         )
 
-    def hold(self, tally: Tally, operation: Operation, *, case: str = "", reason: str = "", attempts: int = 0) -> None:
+    def hold(self, tally: Tally, operation: Operation, *, case: str = "", reason: str = "") -> None:
         """The record waits: for a person, or (``wait``) until it can be read or its prerequisite is there."""
         case = case or operation.case
         reason = reason or operation.reason
@@ -128,13 +142,13 @@ class Settler:
                     actions=("retry", *ACTIONS.get(Case(case), ()), "ignore"),
                 )
             )
-        self.again(tally, operation, reason, attempts=attempts)
+        self.again(tally, operation, reason)
 
-    def again(
-        self, tally: Tally, operation: Operation, reason: str, *, attempts: int = 0, at_once: bool = False
-    ) -> None:
-        """The record has to be looked at again, sooner or later."""
-        wait = min(RETRY_FIRST_SECONDS * 2 ** min(attempts, 16), RETRY_LONGEST_SECONDS)
+    def again(self, tally: Tally, operation: Operation, reason: str, *, at_once: bool = False) -> None:
+        """The record has to be looked at again, sooner or later; the later, the more often it was in vain."""
+        attempts = self._tried.get(_name(*operation.key), 0)
+        longest = RETRY_BLOCKED_SECONDS if operation.wait else RETRY_LONGEST_SECONDS
+        wait = min(RETRY_FIRST_SECONDS * 2 ** min(attempts, 16), longest)
         tally.dirty.append(
             Dirty(
                 kind=operation.kind,
@@ -315,3 +329,8 @@ class Settler:
             tid=tid,
             run_id=self._run_id,
         )
+
+
+def _name(kind: Kind, source_id: str, qbo_id: str) -> tuple[Kind, str, str]:
+    """One name for a record, whether or not its QBO id is known besides the source's."""
+    return (kind, source_id, "" if source_id else qbo_id)

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.lens import is_text
 from syncd.model.observations import Problem
 from syncd.model.records import UNSET, Client, Invoice, Item, Line, Payment, Record, State, UnsetType
 from syncd.model.spec import LINE_LIMIT, NAME_LIMIT, NUMBER_LIMIT, TAXABLE_LINE_LIMIT
@@ -185,9 +186,9 @@ def _lines(record: Invoice, currency: str, settings: Settings) -> list[Problem]:
                 "Split the invoice.",
             )
         )
-    if not any(not _is_text(line) for line in record.lines):
+    if not any(not is_text(line) for line in record.lines):
         found.append(_problem("lines-none", "lines", "The invoice has no line with an item.", "Add a line."))
-    if not settings.default_item and any(not (line.item or line.item_name or _is_text(line)) for line in record.lines):
+    if not settings.default_item and any(not (line.item or line.item_name or is_text(line)) for line in record.lines):
         found.append(
             _problem(
                 "default-item",
@@ -197,11 +198,6 @@ def _lines(record: Invoice, currency: str, settings: Settings) -> list[Problem]:
             )
         )
     return found
-
-
-def _is_text(line: Line) -> bool:
-    """A line of text only: no item, no amount, no quantity."""
-    return line.amount == 0 and not line.item and not line.item_name and not _value(line.quantity)
 
 
 def _discount(record: Invoice, settings: Settings) -> list[Problem]:

@@ -24,6 +24,9 @@ _MINOR_DIGITS = {
     "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
 }  # fmt: skip
 
+_LARGEST_EXPONENT = 24
+"""Above this nothing is rounded: no field holds such an amount, and no plan may fail over one of them."""
+
 AMOUNT_LIMIT = Decimal("9999999999.99")
 """Largest amount QBO takes on a line: ten digits before the point (entities.md 1.1)."""
 
@@ -60,7 +63,13 @@ def decimal_of(value: object) -> Decimal:
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
-    """``amount`` rounded half up to the currency's own minor unit."""
+    """``amount`` rounded half up to the currency's own minor unit.
+
+    What is far beyond any amount is left as it is: ``checks`` refuses it, and it must not keep the rest from being
+    compared.
+    """
+    if not amount.is_finite() or amount.adjusted() > _LARGEST_EXPONENT:
+        return amount
     return amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_UP)
 
 
@@ -81,6 +90,8 @@ def explains(quantity: Decimal, rate: Decimal, amount: Decimal) -> bool:
     cents changes that neither (protocol.md 8.7, F-98). Both numbers must have no more digits than QBO keeps.
     """
     product = quantity * rate
+    if product.adjusted() > _LARGEST_EXPONENT:
+        return False
     agrees = all(product.quantize(_CENT, mode) == amount for mode in (ROUND_HALF_UP, ROUND_HALF_EVEN))
     return agrees and _kept_whole(quantity) and _kept_whole(rate)
 

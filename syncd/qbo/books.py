@@ -1,0 +1,271 @@
+"""One QBO company as the engine sees it: facts, changes, reads, candidates, writes. The facade of this package.
+
+Reads answer *present*, *flawed*, *absent* or *unknown*, never a bare nothing (DESIGN.md 2). What concerns the whole
+company (``ReconnectNeeded``, ``WrongCompany``) is raised.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from syncd.clock import Clock
+from syncd.errors import QboUnavailable
+from syncd.metrics import Metrics
+from syncd.model.facts import BooksFacts, Settings
+from syncd.model.observations import Absent, Flawed, Present, Problem, Unknown
+from syncd.model.records import Kind, Record
+from syncd.model.writes import Outcome, Verb, WireWrite
+from syncd.qbo import codec, query, wire
+from syncd.qbo.auth import Authorizer, TokenStore
+from syncd.qbo.cdc import ChangeFeed
+from syncd.qbo.checkup import check
+from syncd.qbo.codec import CODECS, Reading, Refs, Unencodable, Wishes
+from syncd.qbo.company import Company, Names
+from syncd.qbo.finder import Finder, Found
+from syncd.qbo.limiter import Limiter, Priority
+from syncd.qbo.lookup import Lookups, Query
+from syncd.qbo.query import Listing
+from syncd.qbo.recovery import Recovery
+from syncd.qbo.settings import QboConfig
+from syncd.qbo.transport import Transport
+from syncd.qbo.wire import Raw
+from syncd.qbo.writer import Writer
+
+
+class BooksChanges(msgspec.Struct, frozen=True):
+    """What changed in QBO since a cursor.
+
+    ``tombstones``: ids that the feed says were deleted. ``unknown``: kinds that could not be read, and why; while
+    there is one, ``cursor`` stays where it was. ``linked_sweep``: kinds for which all ids were listed (``inventory``),
+    because the feed could not be trusted to show deletions: a linked id that is not among them is gone, and needs its
+    second witness. ``cursor``: QBO's own time at the start of the reading; the overlap is taken off when reading.
+    """
+
+    records: Mapping[Kind, Mapping[str, Present | Flawed]]
+    tombstones: Mapping[Kind, frozenset[str]]
+    unknown: Mapping[Kind, str]
+    cursor: datetime
+    linked_sweep: frozenset[Kind] = frozenset()
+    inventory: Mapping[Kind, frozenset[str]] = {}
+
+
+class Books:
+    """One company. Safe to share between threads."""
+
+    def __init__(
+        self,
+        config: QboConfig,
+        tokens: TokenStore[Any],
+        clock: Clock,
+        *,
+        settings: Settings,
+        stop: threading.Event,
+        on_read: Callable[[int], None],
+        metrics: Metrics | None = None,
+        company: str = "",
+        limiter: Limiter | None = None,
+    ) -> None:
+        name = company or config.realm_id
+        metrics = metrics or Metrics(process=False)
+        self.limiter = limiter or Limiter(config, clock, stop, metrics=metrics, company=name)
+        self._config = config
+        self._settings = settings
+        self._auth = Authorizer(config, tokens, clock, stop=stop, metrics=metrics, company=name)
+        self._transport = Transport(
+            config, self._auth, self.limiter, clock, stop=stop, metrics=metrics, company=name, on_read=on_read
+        )
+        self._company = Company(self._transport, config)
+        self._listing = Listing(self._transport)
+        self._names = Names(self._transport, self._listing, clock)
+        self._lookups = Lookups(self._transport, self._listing, self.limiter, config.batch_size)
+        self._feed = ChangeFeed(self._transport, self._listing, config, clock, self.server_time)
+        self._finder = Finder(self._lookups, self._listing, self.facts, self.decode)
+        self._recovery = Recovery(self._listing, self.decode, self._read_urgent)
+        self._writer = Writer(self._transport, self.decode, config.batch_size, self._company.forget)
+        self._reading: tuple[BooksFacts, Reading] | None = None
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._transport.close()
+        self._auth.close()
+
+    # the company
+
+    @property
+    def realm_id(self) -> str:
+        """The company's id, as configured."""
+        return self._config.realm_id
+
+    @property
+    def environment(self) -> str:
+        """``production`` or ``sandbox``."""
+        return self._config.environment
+
+    def entity(self, kind: Kind) -> str:
+        """QBO's name of a kind."""
+        return CODECS[kind].entity
+
+    def default_item(self) -> str:
+        """The id of the item that stands for items QBO does not have; empty where none is set (R-23)."""
+        return self._names.item(self._settings.default_item) if self._settings.default_item else ""
+
+    def facts(self, *, refresh: bool = False) -> BooksFacts:
+        """CompanyInfo and Preferences; remembered, read again on request."""
+        return self._company.facts(refresh=refresh)
+
+    def check(self) -> tuple[tuple[str, Problem], ...]:
+        """What a person should know before the first write, each with its level (``error`` or ``warning``).
+
+        Reads the company anew and looks up every name in the settings. Changes nothing.
+        """
+        return check(self.facts(refresh=True), self._settings, self._names)
+
+    def server_time(self) -> datetime:
+        """QBO's own clock, in UTC."""
+        return self._company.server_time()
+
+    # reading
+
+    def changes(self, since: datetime, kinds: Sequence[Kind]) -> BooksChanges:
+        """Everything of these kinds that changed since the cursor ``since``; raises when nothing could be read."""
+        entities = {CODECS[kind].entity: kind for kind in kinds}
+        feed = self._feed.read(tuple(entities), since)
+        known = {kind: feed.parts[entity] for entity, kind in entities.items() if not feed.parts[entity].failure}
+        unknown = {kind: feed.parts[entity].failure for entity, kind in entities.items() if kind not in known}
+        inventory = {kind: part.inventory for kind, part in known.items() if part.inventory is not None}
+        return BooksChanges(
+            records={
+                kind: {identity: self.decode(kind, row) for identity, row in part.rows.items()}
+                for kind, part in known.items()
+            },
+            tombstones={kind: frozenset(part.deleted) for kind, part in known.items()},
+            unknown=unknown,
+            cursor=since if unknown else max(since, feed.time),
+            linked_sweep=frozenset(inventory),
+            inventory=inventory,
+        )
+
+    def read(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present | Flawed | Absent | Unknown]:
+        """These records as they are now; every id asked for is in the answer."""
+        return self._read(kind, ids, Priority.READ)
+
+    def find(self, kind: Kind, probes: Sequence[Record]) -> dict[str, Found]:
+        """Candidates for unlinked records, by the probe's id; references in the probes are QBO's ids."""
+        return self._finder.find(kind, probes)
+
+    def scan(self, kind: Kind) -> Iterator[Present | Flawed]:
+        """Every record of a kind, inactive ones too, a page at a time. Raises ``QboUnavailable`` when incomplete."""
+        decode, reading = CODECS[kind].decode, self.reading()
+        for page in self._listing.everything(CODECS[kind].entity):
+            for _, row in page:
+                yield decode(row, reading)
+
+    def inventory(self, kind: Kind) -> frozenset[str]:
+        """The ids of all records of a kind."""
+        return self._listing.ids(CODECS[kind].entity)
+
+    def count(self, kind: Kind) -> int:
+        """How many records of a kind there are, inactive ones too."""
+        return self._listing.count(CODECS[kind].entity)
+
+    def decode(self, kind: Kind, row: Raw | bytes) -> Present | Flawed:
+        """One JSON object of QBO's as a record."""
+        return CODECS[kind].decode(row, self.reading())
+
+    def reading(self) -> Reading:
+        """What decoding needs to know of the company."""
+        facts = self.facts()
+        if self._reading is None or self._reading[0] is not facts:
+            self._reading = (facts, self._new_reading(facts))
+        return self._reading[1]
+
+    # writing
+
+    def encode(
+        self,
+        kind: Kind,
+        verb: Verb,
+        record: Record | None,
+        *,
+        qbo_id: str = "",
+        fields: Sequence[str] = (),
+        raw: bytes = b"",
+        refs: Refs,
+        journal_id: str,
+        request_id: str,
+    ) -> WireWrite:
+        """The write as it will go out, byte for byte. Raises ``Unencodable``; sends nothing but look-ups of names.
+
+        ``record`` has the source's ids in its references; ``refs`` translates them. ``raw`` is the object as it was
+        when the decision was made (``Present.raw``), whose SyncToken the write carries.
+        """
+        wishes = Wishes(
+            facts=self.facts(),
+            settings=self._settings,
+            refs=refs,
+            resolve=self._names,
+            fields=frozenset(fields),
+            current=wire.decode_object(raw) if verb is not Verb.CREATE and raw else None,
+        )
+        return WireWrite(
+            journal_id=journal_id,
+            kind=kind,
+            verb=verb,
+            entity=CODECS[kind].entity,
+            body=wire.encode(codec.encode(kind, verb, record, wishes)),
+            request_id=request_id,
+            qbo_id=qbo_id,
+        )
+
+    def send(self, writes: Sequence[WireWrite]) -> list[Outcome]:
+        """An outcome for each write, in order. Writes with batch ids go in batches, the others one by one."""
+        return self._writer.send(writes)
+
+    def look_up(self, write: WireWrite, sent_at: datetime) -> tuple[Present, ...] | Unknown:
+        """What became of a write whose answer was lost. Empty: it is proven not to be there."""
+        return self._recovery.look_up(write, sent_at)
+
+    # inside
+
+    def _read_urgent(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present | Flawed | Absent | Unknown]:
+        return self._read(kind, ids, Priority.URGENT)
+
+    def _read(
+        self, kind: Kind, ids: Sequence[str], priority: Priority
+    ) -> dict[str, Present | Flawed | Absent | Unknown]:
+        entity = CODECS[kind].entity
+        groups = list(query.chunks(ids))
+        queries = [Query(entity, (query.among("Id", group),), expected=len(group)) for group in groups]
+        found: dict[str, Present | Flawed | Absent | Unknown] = {}
+        for group, rows in zip(groups, self._lookups.run(queries, priority), strict=True):
+            if isinstance(rows, Unknown):
+                found |= dict.fromkeys(group, rows)
+                continue
+            there = {query.id_of(row): self.decode(kind, row) for row in rows}
+            found |= {each: there.get(each) or _absent(each, entity) for each in group}
+        return found
+
+    def _new_reading(self, facts: BooksFacts) -> Reading:
+        return Reading(
+            home_currency=facts.home_currency,
+            us=not facts.global_tax,
+            sales_tax=facts.sales_tax,
+            exempt_code=self._exempt_code(facts),
+        )
+
+    def _exempt_code(self, facts: BooksFacts) -> str:
+        if not (facts.global_tax and facts.sales_tax and self._settings.exempt_tax_code):
+            return ""
+        try:
+            return self._names.tax_code(self._settings.exempt_tax_code)
+        except Unencodable as error:
+            raise QboUnavailable(error.message, remedy=error.remedy, code=error.code) from None
+
+
+def _absent(identity: str, entity: str) -> Absent:
+    return Absent(identity, (f"a complete QuickBooks query for {entity} by id did not return it",))

@@ -1,0 +1,207 @@
+"""What is asked of the company itself: preferences, names of accounts, items and tax codes, exchange rates."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from syncd.clock import Clock
+from syncd.errors import QboRefused
+from syncd.model.facts import BooksFacts
+from syncd.model.values import name_key
+from syncd.qbo import wire
+from syncd.qbo.codec.parts import refuse
+from syncd.qbo.limiter import Priority
+from syncd.qbo.query import Listing
+from syncd.qbo.settings import QboConfig
+from syncd.qbo.transport import BrokenBodyError, Call, FaultError, Transport
+from syncd.qbo.wire import Json
+
+NAMES_KEPT = timedelta(hours=1)
+"""How long a name that was looked up is believed; accounts and tax codes change rarely, and are not in CDC (F-33)."""
+
+_BY_ID = "id:"
+_LAPSED = ("EXPIRED", "CANCEL", "SUSPEND", "LAPSED", "PAST_DUE", "INACTIVE")
+_CURRENCIES = {
+    "US": "USD", "CA": "CAD", "GB": "GBP", "UK": "GBP", "AU": "AUD", "NZ": "NZD", "IN": "INR", "SG": "SGD",
+    "ZA": "ZAR", "IE": "EUR", "FR": "EUR", "DE": "EUR", "ES": "EUR", "IT": "EUR", "MX": "MXN", "BR": "BRL",
+    "AE": "AED", "HK": "HKD", "MY": "MYR", "PH": "PHP", "JP": "JPY", "CH": "CHF",
+}  # fmt: skip
+
+
+class Company:
+    """Reads CompanyInfo and Preferences, and remembers them until asked to look again."""
+
+    def __init__(self, transport: Transport, config: QboConfig) -> None:
+        self._transport = transport
+        self._realm_id = config.realm_id
+        self._facts: BooksFacts | None = None
+        self._lock = threading.Lock()
+
+    def facts(self, *, refresh: bool = False) -> BooksFacts:
+        with self._lock:
+            if self._facts is None or refresh:
+                info, _ = self._info()
+                self._facts = _facts(self._realm_id, info, self._preferences())
+            return self._facts
+
+    def forget(self) -> None:
+        """Look again at the next occasion: a fault said that the company has changed."""
+        with self._lock:
+            self._facts = None
+
+    def server_time(self) -> datetime:
+        """QBO's own clock, now (F-37)."""
+        return self._info()[1]
+
+    def _info(self) -> tuple[Json, datetime]:
+        call = Call("GET", f"companyinfo/{self._realm_id}", "companyinfo", reads=1)
+        reply = self._transport.read(call)
+        return _object(reply.part("CompanyInfo")), reply.time
+
+    def _preferences(self) -> Json:
+        reply = self._transport.read(Call("GET", "preferences", "preferences", reads=1))
+        return _object(reply.part("Preferences"))
+
+
+def _object(raw: wire.Raw) -> Json:
+    try:
+        return wire.decode_object(raw)
+    except wire.BAD_JSON:
+        raise BrokenBodyError("QuickBooks described the company in an unreadable way.") from None
+
+
+def _facts(realm_id: str, info: Json, preferences: Json) -> BooksFacts:
+    """entities.md 2.1 and 2.2. A preference that is absent is off."""
+    country = str(info.get("Country") or "US")
+    sales = _group(preferences, "SalesFormsPrefs")
+    currency = _group(preferences, "CurrencyPrefs")
+    tax = _group(preferences, "TaxPrefs")
+    closed = _group(preferences, "AccountingInfoPrefs").get("BookCloseDate")
+    named = {str(row.get("Name")): str(row.get("Value")) for row in info.get("NameValue") or []}
+    status = named.get("SubscriptionStatus", "").upper()
+    return BooksFacts(
+        realm_id=realm_id,
+        name=str(info.get("CompanyName") or ""),
+        country=country,
+        home_currency=_home_currency(currency, country),
+        multicurrency=currency.get("MultiCurrencyEnabled") is True,
+        custom_numbers=sales.get("CustomTxnNumbers") is True,
+        sales_tax=tax.get("UsingSalesTax") is True,
+        automated_tax="PartnerTaxEnabled" in tax,
+        allow_discount=sales.get("AllowDiscount") is True,
+        auto_apply_credit=sales.get("AutoApplyCredit") is True,
+        close_date=date.fromisoformat(str(closed)[:10]) if closed else None,
+        read_only=any(word in status for word in _LAPSED),
+    )
+
+
+def _group(preferences: Json, name: str) -> dict[str, Any]:
+    group = preferences.get(name)
+    return group if isinstance(group, dict) else {}
+
+
+def _home_currency(preferences: dict[str, Any], country: str) -> str:
+    """From the preferences; old answers lack it, and then the country decides, or nobody (a guess would cost money)."""
+    home = preferences.get("HomeCurrency")
+    code = str(home.get("value") or "") if isinstance(home, dict) else ""
+    code = code or _CURRENCIES.get(country, "")
+    if not code:
+        raise QboRefused("QuickBooks does not say which currency the company keeps its books in.", code="home-currency")
+    return code
+
+
+class Names:
+    """Ids for the names in the settings, and exchange rates (``codec.parts.Resolver``)."""
+
+    def __init__(self, transport: Transport, listing: Listing, clock: Clock) -> None:
+        self._transport = transport
+        self._listing = listing
+        self._clock = clock
+        self._known: dict[tuple[str, ...], tuple[datetime, Any]] = {}
+        self._lock = threading.Lock()
+
+    def account(self, name: str) -> str:
+        return self._named("Account", name, ("FullyQualifiedName", "Name"), "account")
+
+    def item(self, name: str) -> str:
+        return self._named("Item", name, ("Name", "FullyQualifiedName"), "product or service")
+
+    def find_item(self, name: str) -> str:
+        found = self._look("Item", name, ("Name", "FullyQualifiedName"))
+        return found[0] if len(found) == 1 else ""
+
+    def tax_code(self, name: str) -> str:
+        """TAX and NON are their own ids (entities.md 3.9)."""
+        return name if name in {"TAX", "NON"} else self._named("TaxCode", name, ("Name",), "tax code")
+
+    def rate(self, currency: str, day: date) -> Decimal:
+        """Home units for one unit of ``currency``: of the day, else QBO's current one (R-20)."""
+        rate = self._remember((currency, day.isoformat()), lambda: self._rate(currency, day))
+        if rate is None:
+            raise refuse(
+                "exchange-rate",
+                f"QuickBooks has no exchange rate for {currency} on {day.isoformat()}.",
+                "Enter the rate in QuickBooks (Settings, Currencies), then retry.",
+                "currency",
+            )
+        return Decimal(rate)
+
+    def _rate(self, currency: str, day: date) -> Decimal | None:
+        for asked in ((("asofdate", day.isoformat()),), ()):
+            params = (("sourcecurrencycode", currency), *asked)
+            call = Call("GET", "exchangerate", "exchangerate", params=params, reads=1)
+            try:
+                reply = self._transport.read(call, Priority.URGENT)
+            except FaultError:
+                continue
+            rate = _object(reply.part("ExchangeRate")).get("Rate")
+            if isinstance(rate, int | Decimal) and rate > 0:
+                return Decimal(rate)
+        return None
+
+    def _named(self, entity: str, name: str, properties: tuple[str, ...], noun: str) -> str:
+        if name.startswith(_BY_ID):
+            return name.removeprefix(_BY_ID)
+        found = self._look(entity, name, properties)
+        if len(found) == 1:
+            return found[0]
+        how = "there is none" if not found else f"{len(found)} have this name"
+        raise refuse(
+            f"{entity.lower()}-name",
+            f"The settings name the {noun} {name!r}, but {how} in QuickBooks.",
+            "Correct the name in the configuration, or give the id as id:<number>.",
+        )
+
+    def _look(self, entity: str, name: str, properties: tuple[str, ...]) -> list[str]:
+        """Ids of the active records of that name, compared on our side whatever characters the name holds."""
+        wished = name_key(name)
+        rows: list[Json] = self._remember((entity,), lambda: self._active(entity))
+        for prop in properties:
+            found = [str(row["Id"]) for row in rows if name_key(str(row.get(prop) or "")) == wished]
+            if found:
+                return found
+        return []
+
+    def _active(self, entity: str) -> list[Json]:
+        rows = [wire.decode_object(row) for page in self._listing.everything(entity) for _, row in page]
+        kept = ("Id", "Name", "FullyQualifiedName")
+        return [
+            {name: row.get(name) for name in kept}
+            for row in rows
+            if row.get("Active", True) is True and row.get("Type") not in {"Category", "Group"}
+        ]
+
+    def _remember(self, key: tuple[str, ...], look: Callable[[], Any]) -> Any:
+        now = self._clock.now()
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None and now - known[0] < NAMES_KEPT:
+            return known[1]
+        value = look()
+        with self._lock:
+            self._known[key] = (now, value)
+        return value

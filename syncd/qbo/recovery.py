@@ -1,0 +1,129 @@
+"""Finding out what became of a write whose answer was lost (correctness.md 2, rule 5): look, never repeat blindly.
+
+A create is looked for by what makes it unmistakable and by its age: number, customer, day, sum of lines, amount,
+reference, name; created no earlier than shortly before it was sent. Anything else is looked up by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from syncd.model.observations import Absent, Flawed, Present, Unknown
+from syncd.model.records import Kind
+from syncd.model.values import text
+from syncd.model.writes import Verb, WireWrite
+from syncd.qbo import query, wire
+from syncd.qbo.codec import CODECS
+from syncd.qbo.codec.lines import Detail, detail_of
+from syncd.qbo.codec.parts import DELETED_SUFFIX, Times
+from syncd.qbo.limiter import Priority
+from syncd.qbo.lookup import READ_FAILED
+from syncd.qbo.query import Listing
+from syncd.qbo.wire import Json, Raw
+
+CLOCKS_APART = timedelta(minutes=10)
+"""By how much our clock and QBO's may differ, with the time a request may take."""
+
+Decode = Callable[[Kind, Raw], "Present | Flawed"]
+Read = Callable[[Kind, list[str]], "dict[str, Present | Flawed | Absent | Unknown]"]
+
+
+class _Dated(msgspec.Struct, rename="pascal"):
+    meta_data: Times
+
+
+class Recovery:
+    """Looks for the outcome of one write."""
+
+    def __init__(self, listing: Listing, decode: Decode, read: Read) -> None:
+        self._listing = listing
+        self._decode = decode
+        self._read = read
+
+    def look_up(self, write: WireWrite, sent_at: datetime) -> tuple[Present, ...] | Unknown:
+        """What there is of this write. Empty: proven not to be there."""
+        if write.verb is not Verb.CREATE:
+            return self._by_id(write)
+        body = wire.decode_object(write.body)
+        try:
+            rows = self._candidates(write.kind, body)
+        except READ_FAILED as error:
+            return Unknown(error.message)
+        ours = [row for row in rows if _is_ours(write.kind, body, row) and _age_fits(row, sent_at)]
+        found = [self._decode(write.kind, row) for row in ours]
+        if any(isinstance(each, Flawed) for each in found):
+            return Unknown("QuickBooks holds a record that fits but cannot be read.")
+        return tuple(each for each in found if isinstance(each, Present))
+
+    def _by_id(self, write: WireWrite) -> tuple[Present, ...] | Unknown:
+        match self._read(write.kind, [write.qbo_id])[write.qbo_id]:
+            case Present() as present:
+                return (present,)
+            case Absent():
+                return ()
+            case Flawed(problems=problems):
+                return Unknown(" ".join(problem.text for problem in problems))
+            case Unknown() as unknown:
+                return unknown
+
+    def _candidates(self, kind: Kind, body: Json) -> list[Raw]:
+        """All rows that could be it; narrowed by QBO where that is certain, else by us."""
+        entity = CODECS[kind].entity
+        try:
+            conditions = _conditions(kind, body)
+        except query.Inexpressible:
+            return [row for page in self._listing.everything(entity) for _, row in page]
+        return self._listing.rows(entity, *conditions, priority=Priority.URGENT)
+
+
+def _conditions(kind: Kind, body: Json) -> tuple[str, ...]:
+    if kind in {Kind.CLIENT, Kind.ITEM}:
+        prop = "DisplayName" if kind is Kind.CLIENT else "Name"
+        return (query.among(prop, (body[prop], body[prop] + DELETED_SUFFIX)),)
+    if body.get("DocNumber"):
+        return (query.equals("DocNumber", str(body["DocNumber"])),)
+    return (query.equals("CustomerRef", _value(body, "CustomerRef")), query.equals("TxnDate", str(body["TxnDate"])))
+
+
+def _is_ours(kind: Kind, body: Json, row: Raw) -> bool:
+    """Whether what was sent and what is there are the same document, as far as QBO leaves a field as it was sent."""
+    there = wire.decode_object(row)
+    if kind in {Kind.CLIENT, Kind.ITEM}:
+        prop = "DisplayName" if kind is Kind.CLIENT else "Name"
+        return text(str(there.get(prop, "")).removesuffix(DELETED_SUFFIX)) == text(body[prop])
+    if _value(body, "CustomerRef") != _value(there, "CustomerRef") or body["TxnDate"] != there.get("TxnDate"):
+        return False
+    if kind is Kind.PAYMENT:
+        return _payment_key(body) == _payment_key(there)
+    if body.get("DocNumber") and body["DocNumber"] != there.get("DocNumber"):
+        return False
+    return _billed(body.get("Line") or []) == _billed(there.get("Line") or [])
+
+
+def _payment_key(payment: Json) -> tuple[Decimal, str]:
+    return Decimal(payment.get("TotalAmt", 0)), text(payment.get("PaymentRefNum") or "")
+
+
+def _billed(lines: Iterable[dict[str, Any]]) -> list[Decimal]:
+    """Amounts of the billed lines, in any order; tax may be QBO's own and is left out."""
+    return sorted(
+        Decimal(line.get("Amount", 0)) for line in lines if detail_of(line.get("DetailType", "")) is Detail.SALES
+    )
+
+
+def _age_fits(row: Raw, sent_at: datetime) -> bool:
+    """Created no earlier than shortly before it was sent. Without a readable time it may be ours."""
+    try:
+        created = msgspec.json.decode(row, type=_Dated).meta_data.create_time or ""
+        return wire.parse_time(created) >= sent_at - CLOCKS_APART
+    except (ValueError, *wire.BAD_JSON):
+        return True
+
+
+def _value(body: Json, name: str) -> str:
+    return str((body.get(name) or {}).get("value", ""))

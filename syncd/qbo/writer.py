@@ -1,0 +1,255 @@
+"""Writes to QBO, and what became of them (DESIGN.md 6, correctness.md 2).
+
+Identity on the wire: a write with batch ids always travels in a batch under that pair, also when it is alone; one
+without travels by itself under its ``request_id``. A repeat therefore has the same identity as the first attempt.
+
+Every write ends in exactly one outcome. ``Done`` and ``Refused`` need proof; ``NotSent`` needs proof that nothing was
+looked at; all else is ``InDoubt``, which only observation can settle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from syncd.errors import QboError, QboThrottled, QboUnavailable
+from syncd.model.observations import Absent, Flawed, Present
+from syncd.model.records import Invoice, Kind, Payment, State
+from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, Verb, WireWrite
+from syncd.qbo import faults, wire
+from syncd.qbo.faults import Fault, FaultClass
+from syncd.qbo.limiter import Priority
+from syncd.qbo.lookup import READ_FAILED, batch_items
+from syncd.qbo.transport import (
+    JSON,
+    BrokenBodyError,
+    Call,
+    FaultError,
+    NotReachedError,
+    Reply,
+    Transport,
+)
+from syncd.qbo.wire import Envelope, Raw
+
+REQUEST_ID_LIMIT = 50
+BATCH_ID_LIMIT = 36
+ITEM_ID_LIMIT = 10
+"""protocol.md 7, F-5: a longer one might be cut, and two cut ones might be the same."""
+
+_OPERATIONS: dict[tuple[Kind, Verb], tuple[tuple[str, str], ...]] = {
+    (Kind.INVOICE, Verb.DELETE): (("operation", "delete"),),
+    (Kind.PAYMENT, Verb.DELETE): (("operation", "delete"),),
+    (Kind.INVOICE, Verb.VOID): (("operation", "void"),),
+    (Kind.PAYMENT, Verb.VOID): (("operation", "update"), ("include", "void")),
+}
+"""protocol.md 8.3, 8.5. A create and an update are told by the body."""
+
+_BATCH_OPERATIONS = {Verb.CREATE: "create", Verb.DELETE: "delete"}
+"""Everything else is an ``update``; a void is one with ``optionsData`` (protocol.md 6.1)."""
+
+Decode = Callable[[Kind, Raw], "Present | Flawed"]
+
+
+class _Deleted(msgspec.Struct):
+    id: str = msgspec.field(name="Id", default="")
+    status: str = ""
+
+
+class Writer:
+    """Sends writes, alone or in batches."""
+
+    def __init__(
+        self, transport: Transport, decode: Decode, batch_size: int, company_changed: Callable[[], None]
+    ) -> None:
+        self._transport = transport
+        self._decode = decode
+        self._batch_size = batch_size
+        self._company_changed = company_changed
+
+    def send(self, writes: Sequence[WireWrite]) -> list[Outcome]:
+        """An outcome for each write, in the order given.
+
+        Raises (``ReconnectNeeded``, ``WrongCompany``) only while no outcome is known; later in the same call the
+        writes that are left come back as ``NotSent``, so that nothing known is lost.
+        """
+        for write in writes:
+            _check_ids(write)
+        outcomes: dict[int, Outcome] = {}
+        for group in _groups(writes, self._batch_size):
+            try:
+                found = self._send(group)
+            except QboError as error:
+                if not outcomes:
+                    raise
+                return [outcomes.get(place, NotSent(error.message)) for place in range(len(writes))]
+            outcomes |= {place: outcome for (place, _), outcome in zip(group, found, strict=True)}
+        return [outcomes[place] for place in range(len(writes))]
+
+    def _send(self, group: list[tuple[int, WireWrite]]) -> list[Outcome]:
+        writes = [write for _, write in group]
+        call = _batch_call(writes) if writes[0].batch_request_id else _single_call(writes[0])
+        try:
+            return self._outcomes(writes, self._transport.write(call))
+        except (QboThrottled, NotReachedError) as error:
+            return [NotSent(error.message)] * len(writes)
+        except QboUnavailable as error:
+            lost = NotSent(error.message) if error.code == "stopping" else InDoubt(error.message)
+            return [lost] * len(writes)
+
+    def _outcomes(self, writes: list[WireWrite], reply: Reply) -> list[Outcome]:
+        if reply.fault is not None:
+            return [self._faulted(write, reply.fault, reply.tid) for write in writes]
+        if reply.status != 200:
+            return [_by_status(reply.status, reply.tid)] * len(writes)
+        if writes[0].batch_request_id:
+            return self._items(writes, reply)
+        return [self._answered(writes[0], reply.envelope, reply.tid)]
+
+    def _items(self, writes: list[WireWrite], reply: Reply) -> list[Outcome]:
+        try:
+            answers = batch_items(reply)
+        except BrokenBodyError as error:
+            return [InDoubt(error.message)] * len(writes)
+        return [self._item(write, answers.get(write.batch_item_id), reply.tid) for write in writes]
+
+    def _item(self, write: WireWrite, answer: Envelope | None, tid: str) -> Outcome:
+        """One item of a batch. A missing one may have been done (F-71)."""
+        if answer is None:
+            return InDoubt("QuickBooks left this item of a batch unanswered.")
+        fault = faults.from_envelope(answer)
+        if fault is not None:
+            return self._faulted(write, fault, tid)
+        return self._answered(write, answer, tid)
+
+    def _answered(self, write: WireWrite, envelope: Envelope, tid: str) -> Outcome:
+        """A success has to show the record (protocol.md 8.5: a 200 without it happens, and means nothing)."""
+        row = envelope.get(write.entity)
+        if row is None:
+            return InDoubt(f"QuickBooks answered without the {write.entity}.")
+        if write.verb is Verb.DELETE:
+            return _deleted(write, row, tid)
+        after = self._decode(write.kind, row)
+        if isinstance(after, Flawed):
+            return InDoubt("QuickBooks' answer cannot be read: " + " ".join(p.text for p in after.problems))
+        if write.qbo_id and after.record.id != write.qbo_id:
+            return InDoubt(f"QuickBooks answered with another record ({after.record.id}).")
+        if write.verb is Verb.VOID and not _is_void(after):
+            return Refused(
+                code="void-ignored",
+                text="QuickBooks accepted the void but did not do it.",
+                remedy="Void the document by hand in QuickBooks.",
+                tid=tid,
+            )
+        return Done(after, tid)
+
+    def _faulted(self, write: WireWrite, fault: Fault, tid: str) -> Outcome:
+        match fault.group:
+            case FaultClass.THROTTLE | FaultClass.RETRY | FaultClass.REFRESH:
+                return NotSent(fault.text)
+            case FaultClass.COMPANY | FaultClass.RESET | FaultClass.IDENTITY:
+                self._company_changed()
+                return NotSent(f"{fault.text} {fault.rule.remedy}")
+            case FaultClass.CONFLICT:
+                return Conflict(fault.text, tid)
+            case FaultClass.SYSTEM | FaultClass.REPEATED:
+                return InDoubt(fault.text)
+            case FaultClass.GONE if fault.code == "610" and write.verb is not Verb.CREATE:
+                return self._gone(write, fault, tid)
+            case _:
+                return _refused(fault, tid)
+
+    def _gone(self, write: WireWrite, fault: Fault, tid: str) -> Outcome:
+        """610 on a change: either the record itself is gone, or something it refers to (protocol.md 9.3)."""
+        if write.verb is Verb.DELETE:
+            return Done(
+                Absent(write.qbo_id, ("QuickBooks knew of no such record when it was to be deleted (610)",)), tid
+            )
+        call = Call("GET", f"{write.entity.lower()}/{write.qbo_id}", write.entity.lower(), reads=1)
+        try:
+            self._transport.read(call, Priority.URGENT)
+        except FaultError as error:
+            return Conflict("The record is gone from QuickBooks.", tid) if error.code == "610" else _refused(fault, tid)
+        except READ_FAILED:
+            pass
+        return _refused(fault, tid)
+
+
+def _groups(writes: Sequence[WireWrite], size: int) -> list[list[tuple[int, WireWrite]]]:
+    """Writes that share a batch id together, up to ``size``; all others alone; in order of first appearance."""
+    groups: list[list[tuple[int, WireWrite]]] = []
+    open_group: dict[str, list[tuple[int, WireWrite]]] = {}
+    for place, write in enumerate(writes):
+        group = open_group.get(write.batch_request_id) if write.batch_request_id else None
+        if group is None or len(group) >= size:
+            group = []
+            groups.append(group)
+            open_group[write.batch_request_id] = group
+        group.append((place, write))
+    return groups
+
+
+def _check_ids(write: WireWrite) -> None:
+    """A fault here is a bug in the caller; better no write than one without an identity (F-2)."""
+    if write.batch_request_id:
+        usable = len(write.batch_request_id) <= BATCH_ID_LIMIT and 0 < len(write.batch_item_id) <= ITEM_ID_LIMIT
+    else:
+        usable = 0 < len(write.request_id) <= REQUEST_ID_LIMIT
+    if not usable:
+        raise ValueError(f"the write {write.journal_id} has no usable request id")
+
+
+def _single_call(write: WireWrite) -> Call:
+    params = (*_OPERATIONS.get((write.kind, write.verb), ()), ("requestid", write.request_id))
+    path = write.entity.lower()
+    return Call("POST", path, path, params=params, body=write.body, content_type=JSON)
+
+
+def _batch_call(writes: list[WireWrite]) -> Call:
+    """The body is put together from the journal's own bytes, so that a repeat is the same to the byte (F-4)."""
+    items = [_batch_item(write) for write in writes]
+    return Call(
+        "POST",
+        "batch",
+        "batch",
+        params=(("requestid", writes[0].batch_request_id),),
+        body=wire.encode({"BatchItemRequest": items}),
+        content_type=JSON,
+        batch=True,
+    )
+
+
+def _batch_item(write: WireWrite) -> dict[str, object]:
+    item: dict[str, object] = {
+        "bId": write.batch_item_id,
+        "operation": _BATCH_OPERATIONS.get(write.verb, "update"),
+    }
+    if write.verb is Verb.VOID:
+        item["optionsData"] = "void"
+    return item | {write.entity: Raw(write.body)}
+
+
+def _by_status(status: int, tid: str) -> Outcome:
+    """An HTTP refusal without a fault we can read. Only routing errors prove that nothing was done (9.2)."""
+    text = f"QuickBooks answered HTTP {status} without a reason."
+    if status in {404, 405, 413, 415}:
+        return Refused(code=str(status), text=text, remedy="This is a fault in syncd: report it.", tid=tid)
+    return InDoubt(text)
+
+
+def _deleted(write: WireWrite, row: Raw, tid: str) -> Outcome:
+    try:
+        answer = msgspec.json.decode(row, type=_Deleted)
+    except wire.BAD_JSON:
+        answer = _Deleted()
+    if answer.status.lower() != "deleted" or answer.id not in {"", write.qbo_id}:
+        return InDoubt("QuickBooks' answer does not say that the record was deleted.")
+    return Done(Absent(write.qbo_id, ("QuickBooks' answer to the delete",)), tid)
+
+
+def _is_void(after: Present) -> bool:
+    return not isinstance(after.record, Invoice | Payment) or after.record.state is State.VOID
+
+
+def _refused(fault: Fault, tid: str) -> Refused:
+    return Refused(fault.code, fault.text, fault.rule.remedy, fault.holder_id, tid)
