@@ -1,0 +1,356 @@
+"""One company's books: the records, their indexes and their history. Pure: values in, values out, a clock given.
+
+Transactions are kept as their encoded JSON and decoded when they are needed, name lists stay decoded; so 100,000
+invoices fit into memory and a page of them is a join of bytes. Every lookup goes through an index: by Id, by the
+properties named in the spec, by LastUpdatedTime. Nothing here scans a table except ``Table.rows``.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from syncd.sandbox.clock import Clock, parse_moment, stamp
+from syncd.sandbox.specs import SPECS, Spec
+from syncd.sandbox.wire import Json, decode, encode
+
+SYSTEM_KEYS = frozenset({"domain", "sparse", "Id", "SyncToken", "MetaData", "status"})
+
+
+def id_order(record_id: str) -> tuple[int, str]:
+    """Sorts Ids as numbers; the words TAX and NON find a place too."""
+    return len(record_id), record_id
+
+
+def fold(value: object) -> str:
+    """The form in which names and numbers are compared (protocol.md 4.1, entities.md 3.1)."""
+    return str(value).strip().casefold()
+
+
+class Record:
+    """The current version of one object."""
+
+    __slots__ = ("_body", "_raw", "active", "created", "id", "keys", "seq", "token", "updated")
+
+    def __init__(self, record_id: str, token: str, created: int, updated: int) -> None:
+        self.id = record_id
+        self.token = token
+        self.created = created
+        self.updated = updated
+        self.active = True
+        self.seq = 0
+        self.keys: tuple[str | None, ...] = ()
+        self._raw: bytes | None = None
+        self._body: Json | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """The object as JSON."""
+        if self._raw is None:
+            self._raw = encode(self._body)
+        return self._raw
+
+    @property
+    def body(self) -> Json:
+        """The object decoded; treat it as immutable, it may be shared."""
+        if self._body is not None:
+            return self._body
+        value: Json = decode(self._raw or b"{}")
+        return value
+
+    def fill(self, raw: bytes | None, body: Json | None, keep_body: bool) -> None:
+        """Take the content, as bytes, as a decoded object, or both."""
+        if keep_body:
+            self._body = decode(raw) if body is None and raw is not None else body
+            self._raw = raw
+        else:
+            self._raw = encode(body) if raw is None else raw
+            self._body = None
+
+
+class Timeline:
+    """Ids by the second of their last change; superseded entries are skipped and swept out now and then."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[int, int, str]] = []
+
+    def add(self, second: int, seq: int, record_id: str) -> None:
+        """Note a change; nearly always an append, an insert only when the clock was set back."""
+        entry = (second, seq, record_id)
+        if not self._entries or entry >= self._entries[-1]:
+            self._entries.append(entry)
+        else:
+            insort(self._entries, entry)
+
+    def sweep(self, records: dict[str, Record]) -> None:
+        """Drop superseded entries once they outnumber the living."""
+        if len(self._entries) > 2 * len(records) + 64:
+            self._entries = [e for e in self._entries if e[2] in records and records[e[2]].seq == e[1]]
+
+    def between(self, low: float, high: float, records: dict[str, Record]) -> Iterator[Record]:
+        """Current records whose last change lies in low <= second < high, oldest first."""
+        start = bisect_left(self._entries, (low,))
+        stop = bisect_left(self._entries, (high,))
+        for _, seq, record_id in self._entries[start:stop]:
+            record = records.get(record_id)
+            if record is not None and record.seq == seq:
+                yield record
+
+
+class Table:
+    """All records of one entity with their indexes."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.records: dict[str, Record] = {}
+        self.order: list[tuple[int, str]] = []
+        self.active: list[tuple[int, str]] = []
+        self.timeline = Timeline()
+        self.tombstones: list[tuple[int, str]] = []
+        self.deleted: dict[str, int] = {}
+        self._indexes: tuple[dict[str, str | set[str]], ...] = tuple({} for _ in spec.indexed)
+
+    def lookup(self, member: str, value: str) -> Iterable[Record]:
+        """Records whose indexed member equals the value, folded."""
+        held = self._indexes[self.spec.indexed.index(member)].get(fold(value), ())
+        ids = [held] if isinstance(held, str) else sorted(held, key=id_order)
+        return [self.records[record_id] for record_id in ids]
+
+    def keys_of(self, body: Json) -> tuple[str | None, ...]:
+        """The folded index keys of a body."""
+        keys: list[str | None] = []
+        for member in self.spec.indexed:
+            value = body.get(member)
+            if isinstance(value, dict):
+                value = value.get("value")
+            keys.append(None if value is None else fold(value))
+        return tuple(keys)
+
+    def put(self, record: Record, keys: tuple[str | None, ...], seq: int) -> None:
+        """Insert or replace a record and bring every index up to date."""
+        old = self.records.get(record.id)
+        self.records[record.id] = record
+        record.keys, record.seq = keys, seq
+        place = id_order(record.id)
+        if old is None:
+            _insert(self.order, place)
+        if old is None or old.keys != keys:
+            self._reindex(record.id, old.keys if old else (), keys)
+        was_active = old is not None and old.active
+        if record.active and not was_active:
+            _insert(self.active, place)
+        elif was_active and not record.active:
+            _discard(self.active, place)
+        if old is None or old.updated != record.updated or old.seq != seq:
+            self.timeline.add(record.updated, seq, record.id)
+            self.timeline.sweep(self.records)
+
+    def remove(self, record: Record, second: int) -> None:
+        """Delete for good and leave a tombstone for CDC."""
+        del self.records[record.id]
+        place = id_order(record.id)
+        _discard(self.order, place)
+        if record.active:
+            _discard(self.active, place)
+        self._reindex(record.id, record.keys, ())
+        self.bury(record.id, second)
+
+    def bury(self, record_id: str, second: int) -> None:
+        """Note a deletion."""
+        insort(self.tombstones, (second, record_id))
+        self.deleted[record_id] = second
+
+    def rows(self, inactive: bool, backwards: bool = False, skip: int = 0) -> Iterator[Record]:
+        """Every record by Id; only the active ones unless asked otherwise."""
+        places = self.order if inactive else self.active
+        count = len(places)
+        order = range(count - 1 - skip, -1, -1) if backwards else range(skip, count)
+        return (self.records[places[at][1]] for at in order)
+
+    def count(self, inactive: bool) -> int:
+        """How many rows ``rows`` would give."""
+        return len(self.order if inactive else self.active)
+
+    def _reindex(self, record_id: str, old: tuple[str | None, ...], new: tuple[str | None, ...]) -> None:
+        blank = (None,) * len(self._indexes)
+        for index, before, after in zip(self._indexes, old or blank, new or blank, strict=True):
+            if before == after:
+                continue
+            if before is not None:
+                held = index[before]
+                if isinstance(held, set) and len(held) > 1:
+                    held.discard(record_id)
+                else:
+                    del index[before]
+            if after is not None:
+                held = index.get(after, "")
+                if isinstance(held, set):
+                    held.add(record_id)
+                else:
+                    index[after] = {held, record_id} if held else record_id
+
+
+def _insert(places: list[tuple[int, str]], place: tuple[int, str]) -> None:
+    if not places or place > places[-1]:
+        places.append(place)
+    else:
+        insort(places, place)
+
+
+def _discard(places: list[tuple[int, str]], place: tuple[int, str]) -> None:
+    del places[bisect_left(places, place)]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One line of the append-only history: what a record was from this moment on."""
+
+    seq: int
+    at: float
+    entity: str
+    id: str
+    op: str
+    token: str
+    raw: bytes
+
+    def public(self) -> Json:
+        """As the admin API shows it."""
+        return {
+            "seq": self.seq,
+            "at": stamp(int(self.at)),
+            "entity": self.entity,
+            "id": self.id,
+            "op": self.op,
+            "token": self.token,
+            "record": decode(self.raw),
+        }
+
+
+@dataclass
+class Settings:
+    """The company's settings that decide behaviour, read from Preferences and from what no API shows."""
+
+    country: str = "US"
+    home_currency: str = "USD"
+    multicurrency: bool = False
+    custom_numbers: bool = False
+    warn_duplicate_numbers: bool = True  # the API cannot read this one (entities.md 1.7)
+    sales_tax: bool = True
+    allow_discount: bool = True
+    allow_deposit: bool = True
+    auto_apply_credit: bool = False
+    book_close_date: str | None = None
+    default_term: str | None = None
+    default_discount_account: str | None = None
+    default_item: str = "1"
+    subscription: str = "PAID"
+    custom_field_names: tuple[tuple[str, str], ...] = ()
+    rates: dict[str, Decimal] = field(default_factory=dict)  # home units per unit, for an omitted ExchangeRate
+
+
+class Book:
+    """The books of one company."""
+
+    def __init__(self, realm: str, clock: Clock, track: bool = False) -> None:
+        self.realm = realm
+        self.clock = clock
+        self.track = track  # keep note of what changed, for a file
+        self.tables = {name: Table(spec) for name, spec in SPECS.items()}
+        self.names: dict[str, tuple[str, str]] = {}
+        self.counters: dict[str, int] = {}
+        self.history: list[Version] = []
+        self.settings = Settings()
+        self.hidden: Json = {}
+        self.dirty: dict[tuple[str, str], Record | None] = {}
+        self._seq = 0
+
+    def find(self, entity: str, record_id: str) -> Record | None:
+        """The record, or None when it is unknown or deleted."""
+        return self.tables[entity].records.get(record_id)
+
+    def next_id(self, family: str) -> str:
+        """A fresh Id from the family's counter (entities.md 1.1)."""
+        self.counters[family] = self.counters.get(family, 0) + 1
+        return str(self.counters[family])
+
+    def reserve(self, family: str, record_id: str) -> None:
+        """Keep the counter above an Id that came from outside."""
+        if record_id.isdecimal() and len(record_id) < 15:
+            self.counters[family] = max(self.counters.get(family, 0), int(record_id))
+
+    def store(self, entity: str, record: Record, body: Json | None, raw: bytes | None, op: str, at: float) -> None:
+        """Put a finished version in place; an empty op keeps it out of the history."""
+        table = self.tables[entity]
+        spec = table.spec
+        record.fill(raw, body, keep_body=spec.is_list or spec.family in ("company", "preferences"))
+        content = record.body if body is None else body
+        record.active = content.get("Active") is not False
+        old = table.records.get(record.id)
+        keys = table.keys_of(content)
+        self._seq += 1
+        keep_place = old is not None and old.updated == record.updated and old.token == record.token
+        table.put(record, keys, old.seq if keep_place and old is not None else self._seq)
+        if spec.family == "name":
+            self._rename(entity, record.id, old.keys[0] if old else None, keys[0])
+        self.reserve(spec.family, record.id)
+        if self.track:
+            self.dirty[(entity, record.id)] = record
+        if op:
+            self._remember(entity, record.id, op, record.token, record.raw, at)
+
+    def amend(self, entity: str, record: Record, body: Json) -> None:
+        """Give a record new derived values: no version, no place in any index."""
+        record.fill(None, body, keep_body=True)
+        if self.track:
+            self.dirty[(entity, record.id)] = record
+
+    def erase(self, entity: str, record: Record, at: float) -> None:
+        """Delete a transaction for good."""
+        self.tables[entity].remove(record, int(at))
+        if self.track:
+            self.dirty[(entity, record.id)] = None
+        stub = {"domain": "QBO", "status": "Deleted", "Id": record.id}
+        self._remember(entity, record.id, "delete", record.token, encode(stub), at)
+
+    def load(self, entity: str, body: Json, raw: bytes | None, at: float) -> None:
+        """Take a finished wire object as it is (bulk load, seeds); absent system members are filled in."""
+        spec = SPECS[entity]
+        if not {"Id", "SyncToken", "MetaData"} <= body.keys() or (raw is None and "domain" not in body):
+            body, raw = _completed(body, spec, self, at), None
+        meta = body["MetaData"]
+        record = Record(
+            str(body["Id"]),
+            str(body.get("SyncToken", "0")),
+            int(parse_moment(meta["CreateTime"])),
+            int(parse_moment(meta["LastUpdatedTime"])),
+        )
+        self.store(entity, record, body, raw, "load", at)
+        number = body.get("DocNumber")
+        if isinstance(number, str):
+            self.note_number(number)
+
+    def note_number(self, number: str) -> None:
+        """Remember the last document number, for auto-numbering (entities.md 1.7)."""
+        if number.isdecimal() and len(number) < 15:
+            self.counters["document"] = max(self.counters.get("document", 0), int(number))
+
+    def _rename(self, entity: str, record_id: str, before: str | None, after: str | None) -> None:
+        if before is not None and self.names.get(before) == (entity, record_id):
+            del self.names[before]
+        if after is not None:
+            self.names[after] = (entity, record_id)
+
+    def _remember(self, entity: str, record_id: str, op: str, token: str, raw: bytes, at: float) -> None:
+        self.history.append(Version(len(self.history) + 1, at, entity, record_id, op, token, raw))
+
+
+def _completed(body: Json, spec: Spec, book: Book, at: float) -> Json:
+    now = stamp(int(at))
+    record_id = str(body.get("Id") or book.next_id(spec.family))
+    meta = {"CreateTime": now, "LastUpdatedTime": now, **body.get("MetaData", {})}
+    system = {"domain": "QBO", "sparse": False, "Id": record_id, "SyncToken": str(body.get("SyncToken", "0"))}
+    if not record_id.isdecimal():  # the pseudo codes TAX and NON carry neither token nor domain (entities.md 3.9)
+        system = {"Id": record_id}
+    return {**body, **system, "MetaData": meta}
