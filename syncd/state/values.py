@@ -243,3 +243,21 @@ class Run(msgspec.Struct, frozen=True):
     outcome: str = ""
     counts: dict[str, int] = {}
     note: str = ""
+
+
+class RecentWrite(msgspec.Struct, frozen=True):
+    """One confirmed create or update of the recent past: which fields it changed on ``side``, and to what."""
+
+    side: Side
+    verb: Verb
+    written: Projection
+    at: datetime
+
+
+class CompanyEvent(msgspec.Struct, frozen=True):
+    """One line of the history that is about the company and not about a record: approve, halt, resume, pin."""
+
+    action: str
+    actor: str
+    reason: str
+    at: datetime
