@@ -1,0 +1,224 @@
+"""``status``, ``held``, ``history``, ``resume`` and ``migrate``: what syncd remembers, and what a person says to it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from syncd.cli import options
+from syncd.cli.session import Session, session
+from syncd.errors import EXIT_HALTED, EXIT_HELD, EXIT_OK, StateError
+
+if TYPE_CHECKING:
+    from syncd.state.values import Held
+
+
+@click.command(
+    short_help="How each company stands.",
+    epilog="""\b
+Examples:
+  syncd status
+  syncd status --json | jq '.companies[].held'
+""",
+)
+@options.config_option
+@options.company_option
+@options.json_option
+def status(config_path: Path, company: str | None, as_json: bool) -> int:
+    """How each company stands: connection, last success, held records, unsettled writes. Reads only our own state."""
+    from syncd.cli import reports
+    from syncd.state.values import Company
+
+    rows = []
+    code = EXIT_OK
+    with _state(config_path, read_only=True) as opened:
+        for wanted in opened.companies(company):
+            found = opened.store.company(wanted.name) or Company(name=wanted.name)
+            held = sum(opened.store.held_counts(wanted.name).values())
+            journal = {str(state): n for state, n in opened.store.journal_counts(wanted.name).items()}
+            dirty = opened.store.dirty_count(wanted.name)
+            last = next(iter(opened.store.runs(wanted.name, limit=1)), None)
+            rows.append(reports.Standing(found, held, dirty, journal, last))
+            code = max(code, EXIT_HALTED if found.halted_since else EXIT_HELD if held else EXIT_OK)
+    if as_json:
+        click.echo(reports.dump({"companies": [reports.status_json(row) for row in rows], "exit_code": code}))
+    else:
+        click.echo("\n\n".join(reports.status_text(row) for row in rows))
+    return code
+
+
+@click.group(
+    short_help="Records that wait for a person.",
+    epilog="""\b
+Example:
+  syncd held list
+  syncd held show 7
+  syncd held accept-qbo 7
+""",
+)
+def held() -> None:
+    """Records that wait for a person, and what to do about them."""
+
+
+@held.command(
+    name="list",
+    epilog="""\b
+Example:
+  syncd held list --company acme
+""",
+)
+@options.config_option
+@options.company_option
+@options.json_option
+def held_list(config_path: Path, company: str | None, as_json: bool) -> int:
+    """List the records that wait for a person."""
+    from syncd.cli import reports
+
+    with _state(config_path, read_only=True) as opened:
+        rows = [row for wanted in opened.companies(company) for row in opened.store.held(wanted.name)]
+    if as_json:
+        click.echo(reports.dump({"held": [reports.held_json(row) for row in rows]}))
+    elif rows:
+        click.echo(reports.held_table(rows))
+        click.echo(f"\nDetails and what may be done: syncd held show {rows[0].id}")
+    else:
+        click.echo("Nothing is held.")
+    return EXIT_OK
+
+
+@held.command(
+    epilog="""\b
+Example:
+  syncd held show 7
+"""
+)
+@click.argument("number", type=int)
+@options.config_option
+@options.company_option
+@options.json_option
+def show(number: int, config_path: Path, company: str | None, as_json: bool) -> int:
+    """Show one held record: why, what both sides say, and what may be done."""
+    from syncd.cli import reports
+
+    with _state(config_path, read_only=True) as opened:
+        record = _find(opened, company, number)
+    click.echo(reports.dump(reports.held_json(record)) if as_json else reports.held_text(record))
+    return EXIT_OK
+
+
+def _answer(resolution: str, help_text: str) -> click.Command:
+    """One command per answer. The answer is an instruction: the next cycle reads it and acts."""
+
+    @click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+    @options.config_option
+    @options.company_option
+    def answer(numbers: tuple[int, ...], config_path: Path, company: str | None) -> int:
+        with _state(config_path) as opened:
+            records = [_find(opened, company, number) for number in dict.fromkeys(numbers)]
+            for record in records:
+                opened.store.resolve_held(record.company, record.id, resolution, options.actor())
+                click.echo(f"{record.id}: {resolution} is noted; the next cycle acts on it.")
+        return EXIT_OK
+
+    example = f"\b\nExample:\n  syncd held {resolution} 7\n"
+    return click.command(name=resolution, help=help_text, epilog=example)(answer)
+
+
+for _command in (
+    _answer("retry", "Look at the record again as if nothing had been said: its cause was removed."),
+    _answer("accept-source", "Let the source's values stand and write them to QuickBooks."),
+    _answer("accept-qbo", "Let QuickBooks' values stand and write them to the source."),
+    _answer("ignore", "Leave this record alone on both sides from now on."),
+):
+    held.add_command(_command)
+
+
+@click.command(
+    short_help="What was done to one record.",
+    epilog="""\b
+Example:
+  syncd history invoice 1042
+""",
+)
+@click.argument("kind", type=options.kind)
+@click.argument("record_id", metavar="ID")
+@options.config_option
+@options.company_option
+@options.json_option
+def history(kind: str, record_id: str, config_path: Path, company: str | None, as_json: bool) -> int:
+    """Everything that was done to one record, by its id on either side: when, by whom, why, before and after."""
+    from syncd.cli import reports
+    from syncd.model.records import Kind
+
+    with _state(config_path, read_only=True) as opened:
+        found = {
+            wanted.name: opened.store.history(wanted.name, Kind(kind), record_id)
+            for wanted in opened.companies(company)
+        }
+    if as_json:
+        click.echo(reports.dump({"companies": {name: reports.history_json(events) for name, events in found.items()}}))
+        return EXIT_OK
+    for name, events in found.items():
+        if events:
+            click.echo(f"{name}\n{reports.history_text(events)}")
+    if not any(found.values()):
+        click.echo(f"Nothing was ever done to {kind} {record_id}.")
+    return EXIT_OK
+
+
+@click.command(
+    short_help="End the halt of a company.",
+    epilog="""\b
+Example:
+  syncd resume --company acme --reason "the mapping was corrected"
+""",
+)
+@click.option("--reason", required=True, help="Why it may go on; kept in the history.")
+@options.config_option
+@options.company_option
+def resume(reason: str, config_path: Path, company: str | None) -> int:
+    """End the halt of a company."""
+    if not reason.strip():
+        raise click.UsageError("--reason must say something: it is kept in the history.")
+    with _state(config_path) as opened:
+        name = opened.one(company, "A halt is ended for one company").name
+        opened.store.resume(name, options.actor(), reason.strip())
+    click.echo(f"{name}: resumed. Look at what it will do now: syncd reconcile --dry-run --company {name}")
+    return EXIT_OK
+
+
+@click.command(
+    short_help="Bring the state database to this version.",
+    epilog="""\b
+Example:
+  syncd migrate
+""",
+)
+@options.config_option
+def migrate(config_path: Path) -> int:
+    """Bring the state database to this version. The service does so by itself when it starts."""
+    with _state(config_path):
+        click.echo("The state database is up to date.")
+    return EXIT_OK
+
+
+@contextlib.contextmanager
+def _state(config_path: Path, *, read_only: bool = False) -> Iterator[Session]:
+    with session(config_path, threading.Event(), read_only=read_only) as opened:
+        yield opened
+
+
+def _find(opened: Session, company: str | None, number: int) -> Held:
+    for wanted in opened.companies(company):
+        record = opened.store.held_by_id(wanted.name, number)
+        if record is not None:
+            return record
+    raise StateError(f"No record is held under number {number}.", remedy="See: syncd held list")
+
+
+COMMANDS: tuple[click.Command, ...] = (status, held, history, resume, migrate)
