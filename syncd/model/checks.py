@@ -13,7 +13,7 @@ from decimal import Decimal
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.lens import is_text
 from syncd.model.observations import Problem
-from syncd.model.records import UNSET, Client, Invoice, Item, Line, Payment, Record, State, UnsetType
+from syncd.model.records import UNSET, Client, Invoice, Item, Payment, Record, State, UnsetType
 from syncd.model.spec import LINE_LIMIT, NAME_LIMIT, NUMBER_LIMIT, TAXABLE_LINE_LIMIT
 from syncd.model.values import AMOUNT_LIMIT, has_control_characters, is_currency_code, round_money, text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syncd.model.checks import problems as problems_of
-from syncd.model.lens import references
+from syncd.model.lens import differing, references
 from syncd.model.observations import Flawed, Problem
 from syncd.model.records import Kind, Payment, Record, Side, State
 from syncd.model.writes import Verb
@@ -13,6 +13,9 @@ from syncd.reconciler.draft import Draft
 from syncd.reconciler.policy import Answer, Case, Owner
 from syncd.reconciler.reasons import why_created, why_held
 from syncd.reconciler.sight import widen
+
+_EDITED = frozenset({Case.SRC_EDITED, Case.QBO_EDITED})
+_SOURCE_GONE = frozenset({Case.SRC_GONE, Case.SRC_GONE_QBO_EDITED})
 
 
 class Answers(Draft):
@@ -25,23 +28,34 @@ class Answers(Draft):
         problems = self._problems()
         if problems:
             self._hold("; ".join(problem.text for problem in problems), problems=problems)
-            return
-        case = self._seen.case
-        answer = self._answer(case)
-        getattr(self, f"_on_{answer.value}")()
+        else:
+            getattr(self, f"_on_{self._answer(self._seen.case).value}")()
+        self._finish()
 
     def _answer(self, case: Case) -> Answer:
-        if self._seen.withdrawn and case in {Case.SRC_GONE, Case.SRC_GONE_QBO_EDITED}:
-            if self._known is not None and self._known.state == "orphaned":
-                return Answer.NONE
+        left_behind = self._known is not None and self._known.state == "orphaned"
+        if self._seen.withdrawn and left_behind and case in _SOURCE_GONE:
+            return Answer.NONE
+        if case in _EDITED and self._changed().isdisjoint(self._seen.differences):
+            return Answer.REBASE  # an edit that made the two equal leaves nothing to write
+        said = BY_PERSON.get(self._entry.word, {}).get(case)
+        if said is not None and self._entry.asked in {"", case.value}:
+            return said
+        wished = self._wished(case)
+        return wished if wished in ALLOWED[case] else DEFAULT[case]
+
+    def _wished(self, case: Case) -> Answer:
+        """What the policy says."""
+        if self._seen.withdrawn and case in _SOURCE_GONE:
             return self._policy.withdrawn
         if self._seen.voided and case is Case.SRC_GONE:
             return self._policy.source_void
-        said = BY_PERSON.get(self._entry.word, {}).get(case)
-        if said is not None:
-            return said
-        answer = self._policy.answers.get(case, DEFAULT[case])
-        return answer if answer in ALLOWED[case] else DEFAULT[case]
+        if case is Case.ADOPT_DIFF and not self._seen.certain:
+            return Answer.HOLD  # a look-alike may be somebody else's (F-88)
+        return self._policy.answers.get(case, DEFAULT[case])
+
+    def _changed(self) -> frozenset[str]:
+        return self._seen.source_changed | self._seen.qbo_changed
 
     def _problems(self) -> tuple[Problem, ...]:
         for observation in (self._entry.source, self._entry.qbo):
@@ -53,7 +67,7 @@ class Answers(Draft):
 
     def _on_none(self) -> None:
         if self._known is not None and self._known.state == "orphaned" and self._seen.case is Case.IN_SYNC:
-            self._state(Verb.REBASE, "published again and still the same as the invoice left in QuickBooks")
+            self._rebase("published again and still the same as the invoice left in QuickBooks")
             return
         self._planned.unchanged += 1
 
@@ -71,6 +85,9 @@ class Answers(Draft):
         self._hold(why_held(self._seen))
 
     def _on_link(self) -> None:
+        if self._seen.partner is None or self._seen.differences:
+            self._hold(why_held(self._seen))
+            return
         self._state(Verb.LINK, "the same record is already in QuickBooks; from now on the two are kept in agreement")
 
     def _on_record(self) -> None:
@@ -83,7 +100,12 @@ class Answers(Draft):
         )
 
     def _on_rebase(self) -> None:
-        self._state(Verb.REBASE, "both sides were changed in the same way")
+        self._rebase("both sides hold the same again")
+
+    def _rebase(self, reason: str) -> None:
+        """Both sides as they are become the base; what may differ by policy, or as an echo, may go on doing so."""
+        still = differing(self._seen.source, self._seen.qbo)
+        self._state(Verb.REBASE, reason, accepted=self._accepted() & still)
 
     def _on_forget(self) -> None:
         self._state(Verb.FORGET, "gone on both sides")
@@ -107,13 +129,11 @@ class Answers(Draft):
         if not self._allowed(Side.QBO, Verb.CREATE):
             return
         ready, after = self._sendable(record)
-        if not ready:
-            return
-        if self._frozen(Verb.CREATE, frozenset(self._seen.source)):
+        if not ready or self._frozen(Verb.CREATE, frozenset(self._seen.source)):
             return
         reborn = self._seen.case in {Case.REBORN_SRC, Case.QBO_GONE, Case.QBO_GONE_SRC_EDITED}
         reason = "is not in QuickBooks any more and is created anew" if reborn else why_created(record)
-        self._planned.add(
+        self._out.append(
             self._operation(
                 Side.QBO,
                 Verb.CREATE,
@@ -149,12 +169,12 @@ class Answers(Draft):
             )
             return
         fields = widen(self._kind, changed) & self._seen.source.keys()
-        if self._never_pushed(fields) or not self._allowed(Side.QBO, Verb.UPDATE) or self._frozen(Verb.UPDATE, fields):
+        if self._never_pushed(changed, fields) or not self._allowed(Side.QBO, Verb.UPDATE):
             return
         ready, after = self._sendable(record)
-        if not ready:
+        if not ready or self._frozen(Verb.UPDATE, fields):
             return
-        self._planned.add(
+        self._out.append(
             self._operation(
                 Side.QBO,
                 Verb.UPDATE,
@@ -167,14 +187,16 @@ class Answers(Draft):
             )
         )
 
-    def _never_pushed(self, fields: frozenset[str]) -> bool:
+    def _never_pushed(self, changed: frozenset[str], fields: frozenset[str]) -> bool:
         """Hold where QBO could not take the change, or decides these fields itself."""
         fixed = fields & frozenset(self._spec.fixed)
         if fixed:
             self._hold(f"QuickBooks never lets {explain.words(fixed)} change once a record exists")
             return True
-        if not self._by_person() and all(self._owner(name) is Owner.RETURNED for name in fields):
-            self._hold(f"the source changed {explain.words(fields)}, which QuickBooks decides")
+        decided = frozenset(name for name in changed if self._owner(name) is Owner.RETURNED)
+        alone = decided - frozenset(self._spec.coupled)  # a total follows its lines; a number stands by itself
+        if not self._by_person() and (alone or fields <= decided):
+            self._hold(f"the source changed {explain.words(alone or decided)}, which QuickBooks decides")
             return True
         return False
 
@@ -182,7 +204,9 @@ class Answers(Draft):
         """Whether QBO can take ``record`` at all, and which operations have to be confirmed before."""
         found = problems_of(record, self._view.facts, self._view.settings)
         if found:
-            self._hold("; ".join(problem.text for problem in found), problems=found)
+            closed = all(problem.code == "closed-period" for problem in found)
+            reason = "; ".join(problem.text for problem in found)
+            self._hold(reason, problems=found, case=Case.FROZEN if closed else None)
             return False, ()
         after, blocker = self._planned.needs_of(record)
         if blocker:
@@ -214,15 +238,24 @@ class Answers(Draft):
         if partner is None or not self._wanted_from_qbo(partner.record):
             self._on_ignore()
             return
+        if self._seen.claimants:
+            names = ", ".join(self._seen.claimants)
+            self._hold(f"it may be the same as {names} in the source, which is not settled yet", wait=True)
+            return
+        unknown, after = self._places_in_source(partner.record)
+        if unknown:
+            self._hold("the payment in QuickBooks also settles documents that the source does not know")
+            return
         if not self._allowed(Side.SOURCE, Verb.CREATE):
             return
-        self._planned.add(
+        self._out.append(
             self._operation(
                 Side.SOURCE,
                 Verb.CREATE,
                 "was entered in QuickBooks and is brought into the source",
                 fields=tuple(self._seen.qbo),
                 record=partner.record,
+                after=after,
                 money=self._money(partner.record),
             )
         )
@@ -252,7 +285,8 @@ class Answers(Draft):
         if lost and fields & {"client", "allocations"}:
             self._hold(f"QuickBooks refers to {lost[0]}, which has no counterpart in the source", case=Case.BLOCKED)
             return
-        self._planned.add(
+        after = self._planned.links_of(partner.record) if fields & {"client", "allocations"} else ()
+        self._out.append(
             self._operation(
                 Side.SOURCE,
                 Verb.UPDATE,
@@ -260,6 +294,7 @@ class Answers(Draft):
                 changes=explain.changes(fields, self._seen.source, self._seen.qbo),
                 fields=tuple(sorted(fields)),
                 record=partner.record,
+                after=after,
                 money=self._money(partner.record) if fields & set(self._spec.money_fields) else None,
             )
         )
@@ -291,8 +326,8 @@ class Answers(Draft):
         mine = widen(self._kind, self._seen.source_changed)
         theirs = widen(self._kind, self._seen.qbo_changed)
         overlap = mine & theirs
-        keeps = frozenset(name for name in overlap if self._owner(name) is Owner.SOURCE)
-        if any(self._owner(name) is Owner.KEEP for name in overlap):
+        keeps = frozenset(name for name in overlap if self._winner(name) is Owner.SOURCE)
+        if any(self._winner(name) is Owner.KEEP for name in overlap):
             self._hold(f"both sides changed {explain.words(overlap)}")
             return
         takes = (overlap - keeps) | (theirs - mine)
@@ -317,8 +352,13 @@ class Answers(Draft):
         names = [n for n in self._seen.source if self._owner(n) is Owner.RETURNED and n in writable]
         return (*names, "external_id") if self._capability.external_id else tuple(names)
 
+    def _winner(self, name: str) -> Owner:
+        """Who wins a field that both sides changed. Fields that hang together have one winner: that of the first."""
+        coupled = self._spec.coupled
+        return self._owner(coupled[0] if name in coupled else name)
+
     def _known_in_source(self, kind: Kind, reference: str) -> bool:
-        return kind is Kind.ITEM or bool(self._view.to_source(kind, reference))
+        return kind is Kind.ITEM or bool(self._planned.to_source(kind, reference))
 
     def _wanted_from_qbo(self, record: Record) -> bool:
         """Whether a record entered in QBO belongs to what is kept in agreement (else it is none of ours)."""
@@ -327,15 +367,14 @@ class Answers(Draft):
         start = self._view.settings.sync_start_date
         if start is not None and record.date < start:
             return False
-        if not self._view.to_source(Kind.CLIENT, record.client) or not record.allocations:
+        if not self._known_in_source(Kind.CLIENT, record.client):
             return False
-        ours = [p for p in record.allocations if self._view.to_source(Kind.INVOICE, p.invoice)]
-        if not ours:
-            return False
-        if len(ours) < len(record.allocations) or record.other_links:
-            self._hold("the payment in QuickBooks also settles documents that the source does not know")
-            return False
-        return True
+        return any(self._known_in_source(Kind.INVOICE, part.invoice) for part in record.allocations)
+
+    def _places_in_source(self, record: Record) -> tuple[bool, tuple[str, ...]]:
+        """Whether it refers to documents that the source does not know, and the links that it has to wait for."""
+        known = all(self._known_in_source(kind, reference) for kind, reference in references(record))
+        return not known or bool(getattr(record, "other_links", 0)), self._planned.links_of(record)
 
     def _link_item(self, record: Record) -> None:
         default = self._view.default_item
@@ -344,7 +383,12 @@ class Answers(Draft):
                 "no item of this name is in QuickBooks, and no default item is set ([company.settings] default_item)"
             )
             return
-        self._state(Verb.LINK, "no item of this name is in QuickBooks; the default item stands for it", qbo_id=default)
+        self._state(
+            Verb.LINK,
+            "no item of this name is in QuickBooks; the default item stands for it",
+            accepted=frozenset(self._seen.source),
+            qbo_id=default,
+        )
 
     def _remove(self, side: Side, verb: Verb, reason: str) -> None:
         if not self._allowed(side, verb) or (side is Side.QBO and self._frozen(verb, frozenset())):
@@ -354,4 +398,4 @@ class Answers(Draft):
         if known is None or (side is Side.QBO and partner is None):
             self._hold("it must be read once more before it can be removed", wait=True)
             return
-        self._planned.add(self._operation(side, verb, reason, record=record, money=self._money(record)))
+        self._out.append(self._operation(side, verb, reason, record=record, money=self._money(record)))

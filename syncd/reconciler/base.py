@@ -45,7 +45,7 @@ def advance(
     echoes = written & different
     variance = frozenset(name for name in echoes & set(SPECS[kind].money_fields) if _money_differs(name, source, qbo))
     kept = frozenset(name for name in accepted if new_source.get(name) != new_qbo.get(name))
-    return Settled(new_source, new_qbo, kept | (echoes - variance), variance)
+    return Settled(new_source, new_qbo, (kept | echoes) - variance, variance)
 
 
 def _money_differs(name: str, source: Projection, qbo: Projection) -> bool:

@@ -68,7 +68,7 @@ def classify(sight: Sight) -> Case:
 
 
 def _unlinked(sight: Sight) -> Case:
-    if sight.source is Seen.GONE:
+    if sight.source is not Seen.LIVE:
         return Case.NOTHING if sight.qbo is Seen.GONE else Case.FOREIGN
     if sight.matches > 1:
         return Case.ADOPT_AMBIGUOUS
@@ -109,6 +109,8 @@ def _both_live(sight: Sight) -> Case:
 def _tombstoned(sight: Sight) -> Case:
     source_live, qbo_live = sight.source is Seen.LIVE, sight.qbo is Seen.LIVE
     if source_live:
+        if sight.matches > 1:
+            return Case.ADOPT_AMBIGUOUS
         return Case.REBORN_BOTH if qbo_live or sight.matches else Case.REBORN_SRC
     return Case.REBORN_QBO if qbo_live else Case.NOTHING
 
@@ -207,5 +209,7 @@ BY_PERSON: Mapping[str, Mapping[Case, Answer]] = MappingProxyType(
 
 ACTIONS: Mapping[Case, tuple[str, ...]] = MappingProxyType(
     {case: tuple(word for word in ("accept-source", "accept-qbo") if case in BY_PERSON[word]) for case in Case}
+    | {Case.FROZEN: ("accept-source",)}
 )
-"""What a person may answer to a hold of each case, beside ``retry`` and ``ignore``."""
+"""What a person may answer to a hold of each case, beside ``retry`` and ``ignore``. What an amount
+ceiling freezes is approved with ``accept-source``; a closed period or an applied payment stays frozen all the same."""

@@ -1,51 +1,146 @@
-"""Decides record after record: which of them are QuickBooks' business at all, and what becomes of those."""
+"""Decides kind after kind: which records are QuickBooks' business at all, and what becomes of those."""
 
 from __future__ import annotations
 
-from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import Record
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from syncd.model.lens import label
+from syncd.model.observations import Absent, Flawed, Present, Unchanged
+from syncd.model.records import Kind, Record
+from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.freeze import dates_of
+from syncd.reconciler.match import Shelf
 from syncd.reconciler.planned import Planned
-from syncd.reconciler.policy import KindPolicy
+from syncd.reconciler.policy import Answer, Case, KindPolicy
 from syncd.reconciler.sight import Look, look
+
+_ADOPTING = frozenset({Case.ADOPT_EQUAL, Case.ADOPT_DIFF, Case.REBORN_BOTH})
 
 
 class Decider:
-    """Decides every entry of a view, in the order of kinds; what comes of it is in ``planned``."""
+    """Decides the entries of a view, one kind after the other; what comes of them is in ``planned``."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self.planned = Planned(view)
 
-    def decide(self, entry: Entry, *, needed: bool) -> None:
-        """Plan what this entry asks for. ``needed``: something that flows refers to it."""
-        policy = self._view.policy.kinds[entry.kind]
-        if entry.known is not None and entry.known.state == "ignored" and entry.word != "retry":
-            self.planned.unchanged += 1
-            return
-        seen = look(entry, self._view, policy, self.planned.resolve)
-        if self._stays_home(seen, policy, needed=needed):
-            return
-        self.planned.count_changes(seen)
-        Answers(self.planned, self._view, policy, seen).run()
+    def decide(self, kind: Kind, entries: Sequence[Entry], wanted: frozenset[str]) -> None:
+        """Plan what the entries of one kind ask for. ``wanted``: those ids of the source that what flows refers to.
+
+        All are looked at before any is decided, so that a record of QBO that fits one of the source is seen to do so
+        from both ends: it is neither linked twice, nor linked and brought into the source as a new one besides.
+        """
+        policy = self._view.policy.kinds[kind]
+        seen = []
+        beside = Shelf(
+            kind,
+            policy.match_on,
+            (
+                (entry.qbo, self._view.lens.qbo(kind, entry.qbo.record))
+                for entry in entries
+                if _only_in_qbo(entry) and isinstance(entry.qbo, Present)
+            ),
+        )
+        for entry in entries:
+            if is_left_alone(entry):
+                self.planned.unchanged += 1
+                continue
+            one = look(entry, self._view, policy, self.planned.resolve, beside)
+            if not self._stays_home(one, policy, needed=source_id_of(entry) in wanted):
+                seen.append(one)
+        for one in _claimed(kind, seen):
+            if _only_in_qbo(one.entry) and one.partner and self.planned.concerns(kind, one.partner.record.id):
+                continue  # this very plan ties it to a record of the source: that says all there is to say
+            self.planned.count_changes(one)
+            Answers(self.planned, self._view, policy, one).run()
 
     def _stays_home(self, seen: Look, policy: KindPolicy, *, needed: bool) -> bool:
         """Whether the record is none of QuickBooks' business: a draft never sent, or nothing that anybody needs."""
         entry = seen.entry
-        linked = entry.known is not None and entry.known.state != "tombstoned"
-        if linked:
-            orphaned = entry.known is not None and entry.known.state == "orphaned"
-            return orphaned and seen.source_record is None and not isinstance(entry.qbo, Absent)
-        if isinstance(entry.source, Flawed):
-            return False
+        if entry.known is not None and entry.known.state != "tombstoned":
+            return (
+                entry.known.state == "orphaned"
+                and isinstance(entry.source, Absent | Unchanged)
+                and not isinstance(entry.qbo, Absent)
+            )
         if isinstance(entry.source, Present):
             if seen.withdrawn or seen.voided:
-                return not seen.partner and entry.known is None
-            return (policy.when_needed and not needed) or self._before_start(entry.source.record)
+                return entry.known is None
+            return (policy.when_needed and not needed) or before_start(entry.source.record, self._view)
+        if _only_in_qbo(entry) and isinstance(entry.qbo, Flawed):
+            if policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE:
+                return False
+            self.planned.count_ignored(entry.kind)
+            return True
         return False
 
-    def _before_start(self, record: Record) -> bool:
-        start = self._view.settings.sync_start_date
-        return start is not None and any(day < start for day in dates_of(record))
+
+def source_id_of(entry: Entry) -> str:
+    """The id of an entry's record on the source side; empty when it has none."""
+    if entry.known is not None:
+        return entry.known.source_id
+    return entry.source.record.id if isinstance(entry.source, Present) else ""
+
+
+def is_left_alone(entry: Entry) -> bool:
+    """Whether a person said to leave this record alone, and has not said otherwise since."""
+    return entry.known is not None and entry.known.state == "ignored" and entry.word != "retry"
+
+
+def before_start(record: Record, view: View) -> bool:
+    """Whether a record is older than what this company keeps in agreement."""
+    start = view.settings.sync_start_date
+    return start is not None and any(day < start for day in dates_of(record))
+
+
+def _only_in_qbo(entry: Entry) -> bool:
+    return entry.known is None and isinstance(entry.source, Absent)
+
+
+def _claimed(kind: Kind, seen: Sequence[Look]) -> list[Look]:
+    """Records of the source first, then those that only QBO has, both with who else claims the same record of QBO.
+
+    One record of QBO that fits several of the source for certain is ambiguous, the other way round (C15). Where
+    several of the source may stand for one of QBO anyway (items), it is not.
+    """
+    claims: dict[str, dict[str, Look]] = defaultdict(dict)
+    for one in seen:
+        for rival in one.rivals:
+            claims[rival.record.id][source_id_of(one.entry)] = one
+    mine = [one for one in seen if not _only_in_qbo(one.entry)]
+    theirs = [one for one in seen if _only_in_qbo(one.entry)]
+    if not SPECS[kind].link_only:
+        mine = [_contested(one, claims) for one in mine]
+    return mine + [_awaited(one, claims) for one in theirs]
+
+
+def _contested(one: Look, claims: dict[str, dict[str, Look]]) -> Look:
+    if one.case not in _ADOPTING or not one.certain:
+        return one
+    own = source_id_of(one.entry)
+    others = [
+        _name(other)
+        for rival in one.rivals
+        for source_id, other in sorted(claims[rival.record.id].items())
+        if source_id != own and other.certain
+    ]
+    if not others:
+        return one
+    return msgspec.structs.replace(one, case=Case.ADOPT_AMBIGUOUS, partner=None, claimants=tuple(others))
+
+
+def _awaited(one: Look, claims: dict[str, dict[str, Look]]) -> Look:
+    if one.partner is None:
+        return one
+    names = tuple(_name(other) for _, other in sorted(claims[one.partner.record.id].items()))
+    return msgspec.structs.replace(one, claimants=names)
+
+
+def _name(seen: Look) -> str:
+    shown = label(seen.source_record) if seen.source_record is not None else source_id_of(seen.entry)
+    return f"{seen.entry.kind} {shown}"

@@ -31,12 +31,16 @@ class Draft:
         self._spec = SPECS[self._kind]
         self._capability = view.capabilities.get(self._kind, SideCapability())
         self._known = seen.entry.known
+        self._out: list[Operation] = []
 
     def _owner(self, name: str) -> Owner:
         return self._policy.owners.get(name, self._policy.default_owner)
 
     def _by_person(self) -> bool:
-        return self._entry.word in BY_PERSON
+        """Whether a person asked for this. A word for another case than this one is no answer to it any more; a word
+        on a frozen record (C51) approves what is planned for it."""
+        asked = {"", self._seen.case.value, Case.FROZEN.value}
+        return self._entry.word in BY_PERSON and self._entry.asked in asked
 
     def _accepted(self) -> frozenset[str]:
         return self._known.accepted if self._known is not None else frozenset()
@@ -71,7 +75,7 @@ class Draft:
         wait: bool = False,
     ) -> None:
         base = self._operation(Side.STATE, Verb.HOLD, reason, record=self._seen.source_record)
-        self._planned.add(
+        self._out.append(
             _replace(
                 base,
                 case=(case or self._seen.case).value,
@@ -88,7 +92,19 @@ class Draft:
         operation = self._operation(
             Side.STATE, verb, reason, record=self._seen.source_record, accepted=tuple(sorted(accepted))
         )
-        self._planned.add(_replace(operation, qbo_id=qbo_id) if qbo_id else operation)
+        self._out.append(_replace(operation, qbo_id=qbo_id) if qbo_id else operation)
+
+    def _finish(self) -> None:
+        """Into the plan, all or nothing: where one part of what a record asks for is held, the record is held."""
+        holds = [operation for operation in self._out if operation.verb is Verb.HOLD]
+        if not holds and len({operation.writes for operation in self._out}) > 1:
+            self._hold("both sides changed it, and the policy leaves one of them alone")
+            holds = self._out[-1:]
+        if holds:
+            reason = "; ".join(dict.fromkeys(hold.reason for hold in holds))
+            self._out = [_replace(holds[0], reason=reason, wait=all(hold.wait for hold in holds))]
+        for operation in self._out:
+            self._planned.add(operation)
 
     def _operation(
         self,
@@ -111,6 +127,7 @@ class Draft:
             qbo_id = (
                 partner.record.id if partner is not None else known.qbo_id if known is not None else _id_of(entry.qbo)
             )
+        remembered = known.label if known is not None else ""
         shown = self._seen.source_record or (partner.record if partner is not None else None)
         return Operation(
             id=f"{side}:{verb}:{self._kind}:{source_id or f'qbo-{qbo_id}'}",
@@ -119,11 +136,7 @@ class Draft:
             kind=self._kind,
             case=self._seen.case.value,
             reason=reason,
-            label=label(shown)
-            if shown is not None
-            else known.label
-            if known is not None
-            else f"#{source_id or qbo_id}",
+            label=label(shown) if shown is not None else remembered or f"#{source_id or qbo_id}",
             source_id=source_id,
             qbo_id=qbo_id,
             changes=changes,

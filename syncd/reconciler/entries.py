@@ -38,7 +38,8 @@ class Entry(msgspec.Struct, frozen=True):
 
     ``candidates`` are the records of QBO that carry the key of an unlinked record of the source (or, for a linked
     one, beside the linked one). ``in_doubt`` is true while the journal holds an open write for it. ``word`` is what a
-    person answered to a hold: retry, accept-source, accept-qbo or ignore.
+    person answered to a hold: retry, accept-source, accept-qbo or ignore. ``asked`` is the case of that hold: where
+    the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Entry(msgspec.Struct, frozen=True):
     candidates: tuple[Present, ...] = ()
     in_doubt: bool = False
     word: str = ""
+    asked: str = ""
 
 
 class SideCapability(msgspec.Struct, frozen=True):

@@ -81,7 +81,8 @@ def _whole_company(operations: Sequence[Operation], view: View) -> Iterable[Brak
 
 def _empty_side(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
     for kind, linked in view.rails.linked.items():
-        lists_none = view.rails.counts.get(kind) == 0
+        # Links of items stand for names on lines too (the default item), not only for rows; nothing of them is written.
+        lists_none = view.rails.counts.get(kind) == 0 and not SPECS[kind].link_only
         if linked and lists_none and (Side.SOURCE, kind) not in view.overrides.allow_empty:
             yield Brake(
                 rail="empty-side",
@@ -128,33 +129,31 @@ def _vanished(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
 
 
 def _removals(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
+    """Both sides together: a plan that removes ten here and ten there removes twenty."""
     limits = view.policy.limits
     for kind in SPECS:
-        for side in (Side.SOURCE, Side.QBO):
-            removals = _ids(
-                operations,
-                lambda o, k=kind, s=side: o.kind is k and o.side is s and o.verb in DESTRUCTIVE_VERBS,  # type: ignore[misc]  # bound per turn
+        removals = _ids(operations, lambda o, k=kind: o.kind is k and o.verb in DESTRUCTIVE_VERBS)  # type: ignore[misc]  # bound per turn
+        linked = view.rails.linked.get(kind, 0)
+        limit = removals_limit(
+            linked,
+            floor=limits.removals_floor,
+            ceiling=limits.removals_ceiling,
+            share_percent=limits.removals_share_percent,
+        )
+        allowed = max(limit, view.overrides.allow_removals.get(kind, 0))
+        if len(removals) > allowed:
+            sides = {operation.side for operation in operations if operation.id in removals}
+            where = " and ".join("the source" if side is Side.SOURCE else "QuickBooks" for side in sorted(sides))
+            yield Brake(
+                rail="removals",
+                text=f"{len(removals)} of {linked} linked {SPECS[kind].plural} would be removed from {where}; "
+                f"at most {allowed} may be removed in one plan.",
+                override=f"syncd reconcile --allow-removals {kind}={len(removals)}",
+                kind=kind,
+                side=next(iter(sides)) if len(sides) == 1 else None,
+                count=len(removals),
+                stopped=removals,
             )
-            linked = view.rails.linked.get(kind, 0)
-            limit = removals_limit(
-                linked,
-                floor=limits.removals_floor,
-                ceiling=limits.removals_ceiling,
-                share_percent=limits.removals_share_percent,
-            )
-            allowed = max(limit, view.overrides.allow_removals.get(kind, 0))
-            if len(removals) > allowed:
-                where = "the source" if side is Side.SOURCE else "QuickBooks"
-                yield Brake(
-                    rail="removals",
-                    text=f"{len(removals)} of {linked} linked {SPECS[kind].plural} would be removed from {where}; "
-                    f"at most {allowed} may be removed in one plan.",
-                    override=f"syncd reconcile --allow-removals {kind}={len(removals)}",
-                    kind=kind,
-                    side=side,
-                    count=len(removals),
-                    stopped=removals,
-                )
 
 
 def _mass_change(operations: Sequence[Operation], view: View, changed: dict[tuple[Side, Kind], int]) -> Iterable[Brake]:

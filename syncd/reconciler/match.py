@@ -7,7 +7,8 @@ a number alone proves nothing).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -32,13 +33,34 @@ class Match(msgspec.Struct, frozen=True):
     doubtful: tuple[Present, ...]
 
 
+class Shelf:
+    """Records of QBO, laid out by what they may be recognised by, so that finding the near ones costs no search."""
+
+    def __init__(self, kind: Kind, key: Sequence[str], records: Iterable[tuple[Present, Projection]] = ()) -> None:
+        self._sets = (tuple(key), *_RECOGNISED_BY[kind])
+        self._places: dict[object, list[tuple[Present, Projection]]] = defaultdict(list)
+        for record, projection in records:
+            for names in self._sets:
+                self._places[_place(names, projection)].append((record, projection))
+
+    def near(self, source: Projection) -> dict[str, tuple[Present, Projection]]:
+        """By id, those that could fit ``source``; ``match`` says how well."""
+        found = (pair for names in self._sets for pair in self._places.get(_place(names, source), ()))
+        return {record.record.id: (record, projection) for record, projection in found}
+
+
+def _place(names: Sequence[str], projection: Projection) -> object:
+    return names, tuple(_comparable(name, projection) for name in names)
+
+
 def match(
     kind: Kind, key: Sequence[str], source: Projection, candidates: Sequence[tuple[Present, Projection]]
 ) -> Match:
     """Sort ``candidates`` (with their projections) by how well they fit ``source``."""
     certain, doubtful = [], []
+    whole = [name for name in key if name in source]
     for candidate, projection in candidates:
-        if all(_equal(name, source, projection) for name in key if name in source):
+        if whole and all(_equal(name, source, projection) for name in whole):
             certain.append(candidate)
         elif any(_alike(names, source, projection) for names in _RECOGNISED_BY[kind]):
             doubtful.append(candidate)
@@ -50,7 +72,9 @@ def _alike(names: Sequence[str], source: Projection, qbo: Projection) -> bool:
 
 
 def _equal(name: str, source: Projection, qbo: Projection) -> bool:
-    left, right = source.get(name), qbo.get(name)
-    if name == "name" and isinstance(left, str) and isinstance(right, str):
-        return name_key(left) == name_key(right)
-    return left == right
+    return _comparable(name, source) == _comparable(name, qbo)
+
+
+def _comparable(name: str, projection: Projection) -> object:
+    value = projection.get(name)
+    return name_key(value) if name == "name" and isinstance(value, str) else value

@@ -7,7 +7,21 @@ from syncd.model.records import Kind, Record, Side
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import View
 from syncd.reconciler.plan import Operation
+from syncd.reconciler.policy import Case
 from syncd.reconciler.sight import Look
+
+_UNUSABLE = frozenset(
+    case.value
+    for case in (
+        Case.QBO_GONE,
+        Case.QBO_GONE_SRC_EDITED,
+        Case.QBO_VOID,
+        Case.QBO_VOID_SRC_EDITED,
+        Case.MOVED,
+        Case.TWINS,
+    )
+)
+"""Holds of a linked record that leave nothing in QBO to refer to: gone, void, inactive, or one of several."""
 
 
 class Planned:
@@ -15,9 +29,11 @@ class Planned:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._linking: dict[tuple[Kind, str], str] = {}
+        self._linking: dict[tuple[Kind, str], Operation] = {}
+        self._linked_back: dict[tuple[Kind, str], Operation] = {}
         self._creating: dict[tuple[Kind, str], str] = {}
-        self._held: dict[tuple[Kind, str], str] = {}
+        self._concerned: set[tuple[Kind, str]] = set()
+        self._held: dict[tuple[Kind, str], Operation] = {}
         self.operations: list[Operation] = []
         self.ignored: dict[str, int] = {}
         self.unchanged = 0
@@ -26,16 +42,36 @@ class Planned:
     def resolve(self, kind: Kind, source_id: str) -> str:
         """The QBO id of a record of the source: linked, about to be linked, or the mark of one to come."""
         planned = self._linking.get((kind, source_id))
-        return planned or self._view.to_qbo(kind, source_id) or pending(kind, source_id)
+        if planned is not None:
+            return planned.qbo_id
+        return self._view.to_qbo(kind, source_id) or pending(kind, source_id)
+
+    def to_source(self, kind: Kind, qbo_id: str) -> str:
+        """The source's id of a record of QBO, linked or about to be linked; empty where there is none."""
+        known = self._view.to_source(kind, qbo_id)
+        if known or (kind, qbo_id) not in self._linked_back:
+            return known
+        return self._linked_back[kind, qbo_id].source_id
+
+    def concerns(self, kind: Kind, qbo_id: str) -> bool:
+        """Whether something is done about this record of QBO already."""
+        return (kind, qbo_id) in self._concerned
+
+    def links_of(self, record: Record) -> tuple[str, ...]:
+        """The links to be made before a record of QBO can be told to the source."""
+        found = (self._linked_back.get(reference) for reference in sorted(references(record)))
+        return tuple(operation.id for operation in found if operation is not None)
 
     def add(self, operation: Operation) -> None:
         """Take an operation into the plan."""
         self.operations.append(operation)
+        if operation.verb is not Verb.HOLD:
+            self._concerned.add((operation.kind, operation.qbo_id))
         slot = (operation.kind, operation.source_id)
         if operation.verb is Verb.HOLD:
-            self._held[slot] = operation.label or operation.source_id
+            self._held[slot] = operation
         elif operation.verb is Verb.LINK:
-            self._linking[slot] = operation.qbo_id
+            self._linking[slot] = self._linked_back[operation.kind, operation.qbo_id] = operation
         elif operation.verb is Verb.CREATE and operation.side is Side.QBO:
             self._creating[slot] = operation.id
 
@@ -54,18 +90,20 @@ class Planned:
     def needs_of(self, record: Record) -> tuple[tuple[str, ...], str]:
         """What must be confirmed before ``record`` can be written, and what it waits for in vain (empty: nothing)."""
         after: list[str] = []
-        for kind, source_id in sorted(references(record)):
-            if not is_pending(self.resolve(kind, source_id)):
-                continue
-            creation = self._creating.get((kind, source_id))
-            if creation is not None:
-                after.append(creation)
-            else:
-                return (), self._blocker(kind, source_id)
+        for slot in sorted(references(record)):
+            held = self._held.get(slot)
+            if slot in self._linking:
+                after.append(self._linking[slot].id)
+            elif held is not None and held.case in _UNUSABLE:
+                return (), self._blocker(*slot)
+            elif slot in self._creating:
+                after.append(self._creating[slot])
+            elif is_pending(self.resolve(*slot)):
+                return (), self._blocker(*slot)
         return tuple(after), ""
 
     def _blocker(self, kind: Kind, source_id: str) -> str:
-        name = self._held.get((kind, source_id))
-        if name is not None:
-            return f"{kind} {name}, which is held"
+        held = self._held.get((kind, source_id))
+        if held is not None:
+            return f"{kind} {held.label or source_id}, which is held"
         return f"{kind} {source_id.removeprefix('name:')}, which is not in QuickBooks"

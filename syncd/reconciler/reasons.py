@@ -37,6 +37,12 @@ def _rivals(seen: Look) -> str:
     return ", ".join(_named(rival) for rival in seen.rivals)
 
 
+def _ambiguous(seen: Look) -> str:
+    if seen.claimants:
+        return f"the record in QuickBooks ({_rivals(seen)}) fits {', '.join(seen.claimants)} in the source as well"
+    return f"{len(seen.rivals)} records in QuickBooks fit it ({_rivals(seen)})"
+
+
 def _both(seen: Look) -> str:
     return f"both sides changed it ({explain.words(seen.source_changed | seen.qbo_changed)})"
 
@@ -51,7 +57,7 @@ _HELD: Mapping[Case, Callable[[Look], str]] = {
         f"QuickBooks has a look-alike ({_named(seen.partner)}) that differs in {explain.words(seen.differences)}; "
         "it is neither linked nor created twice"
     ),
-    Case.ADOPT_AMBIGUOUS: lambda seen: f"{len(seen.rivals)} records in QuickBooks fit it ({_rivals(seen)})",
+    Case.ADOPT_AMBIGUOUS: _ambiguous,
     Case.ADOPT_VOID: lambda seen: f"the only match in QuickBooks is void or inactive ({_named(seen.partner)})",
     Case.DRIFT: lambda seen: f"neither side changed, yet {explain.words(seen.differences)} differ",
     Case.SRC_EDITED: lambda seen: (
@@ -72,5 +78,9 @@ _HELD: Mapping[Case, Callable[[Look], str]] = {
     Case.QBO_VOID_SRC_EDITED: lambda _: "it was voided or made inactive in QuickBooks, and the source changed it since",
     Case.MOVED: _twins,
     Case.TWINS: _twins,
+    Case.REBORN_BOTH: lambda seen: (
+        f"it was gone on both sides and is back on both ({_named(seen.partner)}); they differ in "
+        f"{explain.words(seen.differences)}"
+    ),
     Case.REBORN_QBO: lambda _: "it was gone on both sides and is in QuickBooks again",
 }

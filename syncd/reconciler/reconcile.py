@@ -9,7 +9,7 @@ from syncd.model.observations import Present
 from syncd.model.records import Kind, Side, State
 from syncd.model.spec import ORDER, SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
-from syncd.reconciler.decide import Decider
+from syncd.reconciler.decide import Decider, before_start, is_left_alone, source_id_of
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.guards import guard, stopped
 from syncd.reconciler.plan import Operation, Plan
@@ -22,9 +22,10 @@ def reconcile(view: View) -> Plan:
     """
     decider = Decider(view)
     wanted = needed(view)
-    for entry in sorted(view.entries, key=_place):
-        if entry.kind in view.policy.kinds:
-            decider.decide(entry, needed=(entry.kind, source_id_of(entry)) in wanted)
+    for kind in SPECS:
+        if kind in view.policy.kinds:
+            entries = sorted((entry for entry in view.entries if entry.kind is kind), key=_place)
+            decider.decide(kind, entries, frozenset(name for of, name in wanted if of is kind))
     operations = ordered(decider.planned.operations)
     brakes = guard(operations, view, decider.planned.changed)
     gone = stopped(operations, brakes)
@@ -42,23 +43,19 @@ def needed(view: View) -> frozenset[tuple[Kind, str]]:
     found: set[tuple[Kind, str]] = set()
     for entry in view.entries:
         policy = view.policy.kinds.get(entry.kind)
-        if policy is None or policy.when_needed or not isinstance(entry.source, Present):
+        if policy is None or policy.when_needed or not isinstance(entry.source, Present) or is_left_alone(entry):
             continue
-        if getattr(entry.source.record, "state", State.LIVE) in policy.flows:
-            found |= references(entry.source.record)
+        record = entry.source.record
+        if entry.known is None and before_start(record, view):
+            continue
+        if getattr(record, "state", State.LIVE) in policy.flows:
+            found |= references(record)
     return frozenset(found)
 
 
 def ordered(operations: list[Operation]) -> list[Operation]:
     """Total order: our own state first, then what is needed before what needs it, removals last and in reverse."""
     return sorted(operations, key=_rank)
-
-
-def source_id_of(entry: Entry) -> str:
-    """The id of an entry's record on the source side; empty when it has none."""
-    if entry.known is not None:
-        return entry.known.source_id
-    return entry.source.record.id if isinstance(entry.source, Present) else ""
 
 
 def waves(operations: tuple[Operation, ...]) -> list[tuple[Operation, ...]]:

@@ -12,7 +12,7 @@ from syncd.model.records import Client, Kind, Record, State
 from syncd.model.spec import SPECS
 from syncd.reconciler.cases import Memory, Seen, Sight, classify
 from syncd.reconciler.entries import Entry, View
-from syncd.reconciler.match import match
+from syncd.reconciler.match import Shelf, match
 from syncd.reconciler.policy import Case, KindPolicy
 
 Resolve = Callable[[Kind, str], str]
@@ -22,7 +22,9 @@ class Look(msgspec.Struct, frozen=True):
     """An entry, looked at. ``source`` and ``qbo`` are projections (empty where there is nothing to project).
 
     ``withdrawn``: the record is there but in a state that does not flow (a draft). ``voided``: the source voided it.
-    ``partner`` is the record of QBO on the other side: the linked one, or the one candidate.
+    ``partner`` is the record of QBO on the other side: the linked one, or the one candidate. ``rivals`` are the live
+    records of QBO that fit, ``certain`` whether by the whole key. ``claimants``: other records of the source that the
+    same record of QBO fits.
     """
 
     entry: Entry
@@ -37,22 +39,25 @@ class Look(msgspec.Struct, frozen=True):
     withdrawn: bool = False
     voided: bool = False
     rivals: tuple[Present, ...] = ()
+    certain: bool = False
+    claimants: tuple[str, ...] = ()
     why_unknown: str = ""
 
 
-def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve) -> Look:
-    """Project, compare with the base and classify."""
-    known = entry.known
+def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside: Shelf | None = None) -> Look:
+    """Project, compare with the base and classify. ``beside``: unlinked records of QBO that are in view themselves."""
+    known = entry.known if _whole(entry) else None
     record = entry.source.record if isinstance(entry.source, Present) else None
     withdrawn = record is not None and _state(record) not in policy.flows and _state(record) is not State.VOID
     voided = record is not None and _state(record) is State.VOID
-    seen_source = _seen_source(entry.source, gone=withdrawn or voided, tomb=known is not None and _tomb(entry))
+    seen_source = _seen_source(entry, gone=withdrawn or voided)
     source = view.lens.source(entry.kind, record, resolve) if record is not None else {}
     if isinstance(entry.source, Unchanged) and known is not None:
         source = known.source_base
 
-    partner, rivals, matches = _partner(entry, view, policy, source)
+    partner, rivals, certain = _partner(entry, view, policy, source, beside)
     seen_qbo = _seen_qbo(entry, partner)
+    remembered = known is not None and not _tomb(entry)
     qbo = view.lens.qbo(entry.kind, partner.record) if partner is not None else {}
     if isinstance(entry.qbo, Unchanged) and known is not None:
         qbo = known.qbo_base
@@ -72,8 +77,8 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve) -> Look
         qbo_changed=bool(changed_qbo),
         agree=not open_differences,
         disjoint=not (_widen(entry.kind, changed_source) & _widen(entry.kind, changed_qbo)),
-        matches=matches,
-        others=len(rivals) if known is not None and not _tomb(entry) else 0,
+        matches=0 if remembered else len(rivals),
+        others=len(rivals) if remembered else 0,
     )
     return Look(
         entry=entry,
@@ -88,6 +93,7 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve) -> Look
         withdrawn=withdrawn,
         voided=voided,
         rivals=rivals,
+        certain=certain,
         why_unknown=_why_unknown(entry),
     )
 
@@ -106,6 +112,11 @@ def _state(record: Record) -> State:
     return getattr(record, "state", State.LIVE)
 
 
+def _whole(entry: Entry) -> bool:
+    """Whether there is a link between two records, and not only a note that one of them is to be left alone."""
+    return entry.known is not None and bool(entry.known.source_id) and bool(entry.known.qbo_id)
+
+
 def _tomb(entry: Entry) -> bool:
     """Nothing of it is left in QBO: gone on both sides, or left behind there and then deleted by hand."""
     if entry.known is None:
@@ -113,23 +124,23 @@ def _tomb(entry: Entry) -> bool:
     return entry.known.state == "tombstoned" or (entry.known.state == "orphaned" and isinstance(entry.qbo, Absent))
 
 
-def _seen_source(observation: Observation, *, gone: bool, tomb: bool) -> Seen:
-    match observation:
-        case Present():
-            return Seen.GONE if gone else Seen.LIVE
-        case Unchanged():
-            return Seen.GONE if tomb else Seen.LIVE
-        case Absent():
-            return Seen.GONE
-        case _:
-            return Seen.UNKNOWN
+def _seen_source(entry: Entry, *, gone: bool) -> Seen:
+    if isinstance(entry.source, Present):
+        return Seen.GONE if gone else Seen.LIVE
+    return _seen_unread(entry, entry.source)
 
 
 def _seen_qbo(entry: Entry, partner: Present | None) -> Seen:
+    if isinstance(entry.qbo, Unknown | Flawed):
+        return Seen.UNKNOWN  # whatever fits it: there may be more that was not seen
     if partner is not None:
         return Seen.VOID if _is_void(partner.record) else Seen.LIVE
-    match entry.qbo:
-        case Unchanged():
+    return _seen_unread(entry, entry.qbo)
+
+
+def _seen_unread(entry: Entry, observation: Observation) -> Seen:
+    match observation:
+        case Unchanged() if _whole(entry):
             return Seen.GONE if _tomb(entry) else Seen.LIVE
         case Absent():
             return Seen.GONE
@@ -145,26 +156,30 @@ def _is_void(record: Record) -> bool:
 
 
 def _partner(
-    entry: Entry, view: View, policy: KindPolicy, source: Projection
-) -> tuple[Present | None, tuple[Present, ...], int]:
-    """The record of QBO to compare with, its rivals, and how many live ones fit an unlinked record."""
+    entry: Entry, view: View, policy: KindPolicy, source: Projection, beside: Shelf | None
+) -> tuple[Present | None, tuple[Present, ...], bool]:
+    """The record of QBO to compare with, the live ones that fit beside it, and whether they do so by the whole key."""
     linked = entry.qbo if isinstance(entry.qbo, Present) else None
+    remembered = _whole(entry) and not _tomb(entry)
+    pool = {} if remembered or beside is None else beside.near(source)
+    pool |= {c.record.id: (c, view.lens.qbo(entry.kind, c.record)) for c in entry.candidates}
     candidates = [
-        (candidate, view.lens.qbo(entry.kind, candidate.record))
-        for candidate in entry.candidates
+        (candidate, projection)
+        for _, (candidate, projection) in sorted(pool.items())
         if not view.to_source(entry.kind, candidate.record.id)
         and (linked is None or candidate.record.id != linked.record.id)
     ]
     if not source or not candidates:
-        return linked, (), 0
+        return linked, (), False
     found = match(entry.kind, policy.match_on, source, candidates)
-    if entry.known is not None and not _tomb(entry):
-        return linked, tuple(c for c in found.certain if not _is_void(c.record)), 0
-    live = [c for c in found.certain if not _is_void(c.record)] or [c for c in found.doubtful if not _is_void(c.record)]
+    certain = tuple(c for c in found.certain if not _is_void(c.record))
+    if remembered:
+        return linked, certain, bool(certain)
+    live = certain or tuple(c for c in found.doubtful if not _is_void(c.record))
     if live:
-        return live[0] if len(live) == 1 else None, tuple(live), len(live)
+        return live[0] if len(live) == 1 else None, live, bool(certain)
     voids = [c for c in found.certain if _is_void(c.record)]
-    return (voids[0] if voids else linked), (), 0
+    return (voids[0] if voids else linked), (), False
 
 
 def _why_unknown(entry: Entry) -> str:

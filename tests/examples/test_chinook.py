@@ -113,7 +113,10 @@ def test_the_whole_shop_reaches_the_books_and_a_second_run_does_nothing(shop: Sh
     assert sorted(customers.values()) == sorted(names)
     assert len(names) == 59
 
-    owner = {str(i): f"{f} {l}" for i, f, l in shop.shop("SELECT CustomerId, FirstName, LastName FROM Customer")}
+    owner = {
+        str(number): f"{first} {last}"
+        for number, first, last in shop.shop("SELECT CustomerId, FirstName, LastName FROM Customer")
+    }
     expected = {
         str(number): (owner[str(customer)], Decimal(repr(total)).quantize(Decimal("0.01")), day[:10])
         for number, customer, total, day in shop.shop("SELECT InvoiceId, CustomerId, Total, InvoiceDate FROM Invoice")

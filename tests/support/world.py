@@ -6,9 +6,14 @@ plain SQL; what happened is read from the look-alike's own records and history a
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import sqlite3
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,7 +63,7 @@ class World:
         self.state_url = state_url or f"sqlite:///{directory / f'{name}-state.db'}"
         self.database = sa.create_engine(self.source_url)
         if source is None:
-            create_reference_schema(self.database)
+            _prepared(self.source_url, "source", lambda _: create_reference_schema(self.database))
         self.settings = settings
         self.key = Fernet.generate_key()
         self.clock = SystemClock()
@@ -68,21 +73,25 @@ class World:
         self._source = dict(source or {"type": "sql", "url": self.source_url, "schema": "reference"})
         self._qbo = dict(qbo or {})
         self.store = self.open_store()
-        self._grant()
+        self.grant()
         self.engine = self.build()
 
     def open_store(self) -> Store:
         """The state database, migrated."""
-        store = Store.open(self.state_url, clock=self.clock, encryption_keys=[self.key])
-        store.migrate()
-        return store
+        _prepared(self.state_url, "state", self._migrate)
+        return Store.open(self.state_url, clock=self.clock, encryption_keys=[self.key])
 
-    def _grant(self) -> None:
-        from datetime import timedelta
+    def _migrate(self, url: str) -> None:
+        with Store.open(url, clock=self.clock, encryption_keys=[self.key]) as store:
+            store.migrate()
 
+    def grant(self) -> None:
+        """A person connects the company to its books, anew where it was connected before."""
         grant = self.sandbox.tokens(self.realm)
         now = self.clock.now()
-        self.store.tokens("sandbox", self.realm).save(
+        tokens = self.store.tokens("sandbox", self.realm)
+        known = tokens.load()
+        tokens.save(
             Tokens(
                 realm_id=self.realm,
                 environment="sandbox",
@@ -92,7 +101,7 @@ class World:
                 refresh_expires_at=now + timedelta(days=100),
                 connected_at=now,
             ),
-            0,
+            known.version if known is not None else 0,
         )
 
     def build(self) -> Engine:
@@ -206,7 +215,13 @@ class World:
     def payment(self, client: int, *parts: tuple[int, str], **columns: Any) -> int:
         """A payment of the source, spread over (invoice, amount)."""
         amount = sum((Decimal(part) for _, part in parts), Decimal(0))
-        values = {"client_id": client, "date": "2026-03-20", "amount": str(amount), "currency": "USD", "reference": "W1"}
+        values = {
+            "client_id": client,
+            "date": "2026-03-20",
+            "amount": str(amount),
+            "currency": "USD",
+            "reference": "W1",
+        }
         payment = self._insert("payment", **(values | columns))
         for invoice, part in parts:
             self._insert("payment_allocation", payment_id=payment, invoice_id=invoice, amount=part)
@@ -216,7 +231,7 @@ class World:
         names = ", ".join(values)
         places = ", ".join(f":{name}" for name in values)
         if self.database.dialect.name == "postgresql":
-            returning = f'INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id'
+            returning = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"
             with self.database.begin() as connection:
                 return int(connection.execute(sa.text(returning), values).scalar_one())
         return self.sql(f"INSERT INTO {table} ({names}) VALUES ({places})", **values)
@@ -236,6 +251,30 @@ class World:
     def writes(self) -> int:
         """How many records the books ever changed."""
         return len(self.sandbox.history(self.realm))
+
+
+_EMPTY: dict[str, Path] = {}
+"""Files with empty tables, made once: migrations take a second, copies do not."""
+
+
+def _prepared(url: str, what: str, make: Callable[[str], None]) -> None:
+    """Tables in the database at ``url``; for a new SQLite file a copy of tables made before."""
+    path = Path(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///"):
+        make(url)
+    elif path.exists():
+        return
+    elif what in _EMPTY:
+        shutil.copyfile(_EMPTY[what], path)
+    else:
+        make(url)
+        kept = Path(tempfile.mkdtemp(prefix="syncd-empty-")) / what
+        with sqlite3.connect(path) as origin, sqlite3.connect(kept) as copy:
+            origin.backup(copy)
+        origin.close()
+        copy.close()
+        _EMPTY[what] = kept
+        atexit.register(shutil.rmtree, kept.parent, ignore_errors=True)
 
 
 @contextmanager

@@ -1,0 +1,259 @@
+"""Puts a mapping and the tables of a database together, or says in one list why they do not fit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from syncd.errors import SourceMisconfigured
+from syncd.model.records import Allocation, Kind, Line
+from syncd.sources import rows
+from syncd.sources.settings import ChildTable, InvoiceTable, KindTable, PaymentTable, SqlMapping
+from syncd.sources.sql.engine import Database
+from syncd.sources.sql.readers import READS, ChildReader, Fields, KindReader
+from syncd.sources.sql.tables import Catalogue, Found, Scope
+
+_LOG_COLUMNS = ("journal_id", "kind", "record_id", "applied_at")
+
+
+@dataclass
+class Compiled:
+    """A mapping that fits its database."""
+
+    readers: Mapping[Kind, KindReader]
+    configs: Mapping[Kind, KindTable]
+    write_log: Found | None
+    warnings: list[tuple[str, str, str]] = field(default_factory=list)
+    """Key, what is doubtful, what to do: things that work but deserve a look."""
+
+
+def compile_mapping(database: Database, connection: sa.Connection, mapping: SqlMapping) -> Compiled:
+    """Raises ``SourceMisconfigured`` with every fault found."""
+    compiled, problems = try_mapping(database, connection, mapping)
+    if compiled is None:
+        raise SourceMisconfigured(
+            "The mapping does not fit the database:\n  - " + "\n  - ".join(problems) + "\n",
+            remedy="Correct these keys; 'syncd check' shows them again.",
+        )
+    return compiled
+
+
+def try_mapping(
+    database: Database, connection: sa.Connection, mapping: SqlMapping
+) -> tuple[Compiled | None, list[str]]:
+    """The compiled mapping, or None and every fault found."""
+    with warnings.catch_warnings():
+        # A column of a type that SQLAlchemy does not know is read raw all the same.
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        catalogue = Catalogue(connection)
+        builder = _Builder(database, catalogue, mapping)
+        readers = {kind: builder.kind(kind, table) for kind, table in mapping.tables.items()}
+        log = builder.write_log()
+    problems = list(dict.fromkeys([*catalogue.problems, *builder.refused_conditions(connection)]))
+    if problems:
+        return None, problems
+    whole = {kind: reader for kind, reader in readers.items() if reader is not None}
+    return Compiled(whole, mapping.tables, log, builder.doubts), []
+
+
+class _Builder:
+    def __init__(self, database: Database, catalogue: Catalogue, mapping: SqlMapping) -> None:
+        self.database = database
+        self.catalogue = catalogue
+        self.mapping = mapping
+        self.doubts: list[tuple[str, str, str]] = []
+        self._conditions: list[tuple[str, sa.FromClause, sa.ColumnElement[bool]]] = []
+
+    def _condition(self, key: str, source: sa.FromClause, text: str | None) -> sa.ColumnElement[bool] | None:
+        """A condition in the operator's own words, noted so that the database can be asked whether it is right."""
+        if text is None:
+            return None
+        condition = sa.literal_column(f"({text})", sa.Boolean())
+        self._conditions.append((f"{key}.where", source, condition))
+        return condition
+
+    def refused_conditions(self, connection: sa.Connection) -> list[str]:
+        """Conditions that the database does not understand, each with its key and the database's words."""
+        problems = []
+        for key, source, condition in self._conditions:
+            try:
+                with connection.begin_nested():
+                    tried: sa.Select[Any] = (
+                        sa.select(sa.literal_column("1")).select_from(source).where(condition).limit(0)
+                    )
+                    connection.execute(tried).close()
+            except sa.exc.DBAPIError as error:
+                if self.database.lost(error):
+                    raise
+                problems.append(
+                    f"{key}: expected a condition in SQL; the database says: {self.database.explain(error)}"
+                )
+        return problems
+
+    def _fields(self, scope: Scope) -> Fields:
+        return Fields(scope, self.database.zone, self.database.dialect)
+
+    def write_log(self) -> Found | None:
+        if self.mapping.write_log is None:
+            return None
+        found = self.catalogue.table("mapping.write_log", self.mapping.write_log)
+        if found is not None:
+            for name in _LOG_COLUMNS:
+                self.catalogue.column("mapping.write_log", found, name)
+        return found
+
+    def kind(self, kind: Kind, config: KindTable) -> KindReader | None:
+        key = f"mapping.{kind}"
+        scope = Scope.open(self.catalogue, key, config.table, config.join)
+        child = self._child(kind, config)
+        dead, removed = self._tombstones(key, config)
+        if scope is None:
+            return None
+        column = self.catalogue.column(f"{key}.id", scope.found, config.id)
+        if column is not None:
+            scope.place(column, config.id)
+        fields = self._fields(scope)
+        for name in type(config.fields).model_fields:
+            read = rows.optional_currency if (kind, name) == (Kind.CLIENT, "currency") else READS.get(name)
+            if name == "address":
+                fields.address(getattr(config.fields, name))
+            elif read is not None:
+                fields.add(name, getattr(config.fields, name), read)
+        if kind in {Kind.INVOICE, Kind.PAYMENT}:
+            self._refer(fields, "client", Kind.CLIENT)
+        version = None if config.version is None else scope.place_of(f"{key}.version", config.version)
+        qbo = None if config.qbo_id is None else scope.place_of(f"{key}.qbo_id", config.qbo_id)
+        changed = self._own(f"{key}.changed", scope.found, config.changed)
+        self._doubt(key, config, scope)
+        where = self._condition(key, scope.source, config.where)
+        select = sa.select(*scope.columns).select_from(scope.source)
+        number = fields.targets.get("number")
+        if column is None:
+            return None
+        return KindReader(
+            kind=kind,
+            fields=fields,
+            found=scope.found,
+            id_name=config.id,
+            id_type=scope.found.types[config.id],
+            select=select if where is None else select.where(where),
+            version_place=version,
+            qbo_place=qbo,
+            children=child,
+            changed=changed,
+            changed_type=scope.found.types.get(config.changed or "", sa.types.NullType()),
+            changed_unit=config.changed_unit,
+            tombstones=dead,
+            removed_at=removed,
+            removed_type=sa.types.NullType() if removed is None else removed.type,
+            number_column=scope.found.table.c[number] if number and number != config.id else None,
+            where=where,
+        )
+
+    def _own(self, key: str, found: Found, name: str | None) -> sa.ColumnElement[Any] | None:
+        return None if name is None else self.catalogue.column(key, found, name)
+
+    def _refer(self, fields: Fields, name: str, kind: Kind) -> None:
+        target = self.mapping.tables.get(kind)
+        if target is None:
+            return
+        found = self.catalogue.table(f"mapping.{kind}.table", target.table)
+        if found is not None and target.id in found.types:
+            fields.refer(name, kind.value, found, target.id)
+
+    def _child(self, kind: Kind, config: KindTable) -> ChildReader | None:
+        if isinstance(config, InvoiceTable):
+            return self._children(f"mapping.{kind}.lines", "lines", config.lines, Line, ("item", Kind.ITEM))
+        if isinstance(config, PaymentTable):
+            refers = ("invoice", Kind.INVOICE)
+            return self._children(f"mapping.{kind}.allocations", "allocations", config.allocations, Allocation, refers)
+        return None
+
+    def _children(
+        self,
+        key: str,
+        what: str,
+        config: ChildTable,
+        make: type[Line] | type[Allocation],
+        refers: tuple[str, Kind],
+    ) -> ChildReader | None:
+        scope = Scope.open(self.catalogue, key, config.table, config.join)
+        if scope is None:
+            return None
+        parent = self.catalogue.column(f"{key}.parent", scope.found, config.parent)
+        own = self._own(f"{key}.id", scope.found, config.id)
+        order = self._own(f"{key}.order", scope.found, config.order)
+        fields = self._fields(scope)
+        if parent is not None:
+            scope.place(parent, config.parent)
+        for name in type(config.fields).model_fields:
+            fields.add(name, getattr(config.fields, name), READS[name])
+        self._refer(fields, *refers)
+        changed = self._own(f"{key}.changed", scope.found, config.changed)
+        id_place = None if own is None or config.id is None or make is Allocation else scope.place(own, config.id)
+        if parent is None:
+            return None
+        self._loose(key, scope)
+        select = sa.select(*scope.columns).select_from(scope.source)
+        where = self._condition(key, scope.source, config.where)
+        select = select if where is None else select.where(where)
+        return ChildReader(
+            what=what,
+            fields=fields,
+            make=make,
+            parent_column=parent,
+            parent_place=0,
+            id_place=id_place,
+            select=select,
+            order=tuple(column for column in (parent, order, own) if column is not None),
+            changed=changed,
+        )
+
+    def _tombstones(self, key: str, config: KindTable) -> tuple[sa.Select[Any] | None, sa.ColumnElement[Any] | None]:
+        dead = config.tombstones
+        found = None if dead is None else self.catalogue.table(f"{key}.tombstones.table", dead.table)
+        if dead is None or found is None:
+            return None, None
+        record = self.catalogue.column(f"{key}.tombstones.id", found, dead.id)
+        removed = self.catalogue.column(f"{key}.tombstones.removed", found, dead.removed)
+        if record is None or removed is None:
+            return None, None
+        select = sa.select(sa.type_coerce(record, sa.types.NullType())).select_from(found.table)
+        where = self._condition(f"{key}.tombstones", found.table, dead.where)
+        select = select if where is None else select.where(where)
+        return select, removed
+
+    def _doubt(self, key: str, config: KindTable, scope: Scope) -> None:
+        self._loose(key, scope)
+        if config.id not in scope.found.unique:
+            self.doubts.append(
+                (
+                    f"{key}.id",
+                    f"{config.table}.{config.id} is not known to be unique.",
+                    "Two rows with one id stop the reading of this kind; a unique index makes sure there are none.",
+                )
+            )
+        child = getattr(config, "lines", None) or getattr(config, "allocations", None)
+        if config.changed is not None and child is not None and child.changed is None and config.version is None:
+            self.doubts.append(
+                (
+                    f"{key}.changed",
+                    f"A change in {child.table} is seen only if it also moves {config.table}.{config.changed}.",
+                    "Make sure that it does (a trigger), name a changed column of the child table, or leave changed "
+                    "out: then every cycle reads everything.",
+                )
+            )
+
+    def _loose(self, key: str, scope: Scope) -> None:
+        self.doubts.extend(
+            (
+                f"{key}.join.{name}",
+                f"The columns of {scope.joins[name].name} that are joined on are not known to be unique.",
+                "A join must find one row at most; join on the table's key.",
+            )
+            for name in scope.loose_joins
+        )
