@@ -52,6 +52,16 @@ class _Brief(msgspec.Struct, frozen=True, gc=False):
     paid: Decimal | None
 
 
+class _Paid(msgspec.Struct, frozen=True):
+    """What QBO counts as paid on an invoice. ``place``: where the invoice already is among the differences."""
+
+    link: Link
+    amount: Decimal
+    currency: str
+    place: int | None
+    accepted: bool
+
+
 class Auditor:
     """Audits one company. Writes nothing."""
 
@@ -76,7 +86,7 @@ class Auditor:
         self._compared = self._agree = self._accepted = self._waiting = self._unknown = 0
         self._differ: list[Difference] = []
         self._money: dict[str, Decimal] = {}
-        self._paid_there: dict[str, tuple[Link, Decimal, str]] = {}
+        self._paid_there: dict[str, _Paid] = {}
         self._paid_here: dict[str, Decimal] = {}
 
     def run(self) -> AuditReport:
@@ -153,29 +163,49 @@ class Auditor:
 
     def _both(self, kind: Kind, record: Record, link: Link, brief: _Brief) -> None:
         source = self._lens.source(kind, record, self._resolve)
-        if isinstance(record, Invoice) and brief.paid is not None:
-            self._paid_there[record.id] = (_bare(link), brief.paid, self._lens.currency(record))
         if isinstance(record, Payment):
             for part in record.allocations:
                 self._paid_here[part.invoice] = self._paid_here.get(part.invoice, Decimal(0)) + part.amount
+        unknown, accepted, differ = self._unknown, self._accepted, len(self._differ)
         if values.fingerprint(source) == brief.fingerprint:
             self._agree += 1
         elif link.accepted and source == link.source_base and brief.fingerprint == values.fingerprint(link.qbo_base):
             self._accepted += 1
         else:
             self._explain(kind, record, link)
+        if isinstance(record, Invoice) and brief.paid is not None and self._unknown == unknown:
+            place = differ if len(self._differ) > differ else None
+            paid = _Paid(_bare(link), brief.paid, self._lens.currency(record), place, self._accepted > accepted)
+            self._paid_there[record.id] = paid
 
     def _check_balances(self) -> None:
         """What QBO counts as paid on an invoice must be what the source's payments pay of it (F-17, a checksum)."""
-        for source_id, (link, there, currency) in self._paid_there.items():
+        for source_id, paid in self._paid_there.items():
             here = self._paid_here.get(source_id, Decimal(0))
-            if here != there:
-                gap = abs(here - there)
-                self._money[currency] = self._money.get(currency, Decimal(0)) + gap
-                reason = f"shows {there} paid or credited in QuickBooks and {here} in the source"
-                self._differ.append(
-                    Difference(Kind.INVOICE, link.label, source_id, link.qbo_id, reason, money=gap, currency=currency)
+            if here == paid.amount:
+                continue
+            gap = abs(here - paid.amount)
+            self._money[paid.currency] = self._money.get(paid.currency, Decimal(0)) + gap
+            reason = f"shows {paid.amount:.2f} paid or credited in QuickBooks and {here:.2f} in the source"
+            if paid.place is not None:
+                known = self._differ[paid.place]
+                self._differ[paid.place] = msgspec.structs.replace(
+                    known, reason=f"{known.reason}; {reason}", money=known.money + gap
                 )
+                continue
+            self._accepted -= paid.accepted
+            self._agree -= not paid.accepted
+            self._differ.append(
+                Difference(
+                    Kind.INVOICE,
+                    paid.link.label,
+                    source_id,
+                    paid.link.qbo_id,
+                    reason,
+                    money=gap,
+                    currency=paid.currency,
+                )
+            )
 
     def _explain(self, kind: Kind, record: Record, link: Link) -> None:
         answer = self._books.read(kind, [link.qbo_id]).get(link.qbo_id)

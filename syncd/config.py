@@ -24,16 +24,17 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    PlainSerializer,
     PrivateAttr,
     SecretStr,
     create_model,
     field_validator,
 )
-from pydantic_core import CoreSchema, core_schema
 
 from syncd import configfile, profiles
 from syncd.errors import ConfigError
@@ -50,7 +51,7 @@ _STATE_URL = re.compile(r"sqlite:///.+|postgresql\+psycopg://.+")
 class _Struct:
     """Lets pydantic check a msgspec struct field by field, so that all faults of a section are reported at once."""
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         fields: dict[str, Any] = {}
         for field in msgspec.structs.fields(source):
             default = field.default
@@ -63,11 +64,7 @@ class _Struct:
         def build(checked: BaseModel) -> Any:
             return source(**{name: getattr(checked, name) for name in fields})
 
-        return core_schema.no_info_after_validator_function(
-            build,
-            handler(mirror),
-            serialization=core_schema.plain_serializer_function_ser_schema(msgspec.to_builtins),
-        )
+        return handler(Annotated[mirror, AfterValidator(build), PlainSerializer(msgspec.to_builtins)])
 
 
 class _Section(BaseModel):

@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic_core import ErrorDetails
 
 from syncd.errors import ConfigError
 
@@ -307,7 +306,7 @@ def _key_text(loc: Loc) -> str:
     return text or "the file"
 
 
-def _found(fault: ErrorDetails, loc: Loc, secret: bool) -> str:
+def _found(fault: Mapping[str, Any], loc: Loc, secret: bool) -> str:
     """What stands there, shown only where it can be no secret."""
     if fault["type"] == "missing":
         return "nothing"
@@ -321,10 +320,10 @@ def _found(fault: ErrorDetails, loc: Loc, secret: bool) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _expected(fault: ErrorDetails, loc: Loc, secret: bool) -> str:
+def _expected(fault: Mapping[str, Any], loc: Loc, secret: bool) -> str:
     if fault["type"] == "missing":
         return f'a value, or {loc[-1]}_file = "…" with the path of a private file' if secret else "a value"
-    text = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    text = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     return text[:1].lower() + text[1:] if text[:1].isupper() and not text[1:2].isupper() else text
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from syncd.clock import Clock
-from syncd.errors import SyncdError
+from syncd.errors import IdentityChanged, SyncdError
 from syncd.executor import Applied, Executor, Progress
 from syncd.gather import Gathered, Gatherer, Slot
 from syncd.heartbeat import heartbeat
@@ -58,6 +58,7 @@ class Parts(msgspec.Struct, frozen=True):
     scope_digest: str
     batch_size: int = 30
     count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None
+    lease_held: Callable[[bool], None] = lambda _: None
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -121,6 +122,7 @@ class Cycle:
         run = parts.store.begin_run(parts.company, "reconcile")
         outcome, counts, note = "failed", {}, ""
         self._lost.clear()
+        parts.lease_held(True)
         try:
             with heartbeat(parts.store, lease, LEASE_SECONDS, self._lost):
                 report = self._rounds(request, lease, run.id, progress, approved)
@@ -133,6 +135,7 @@ class Cycle:
         finally:
             parts.store.end_run(run.id, outcome, counts, note)
             parts.store.release(lease)
+            parts.lease_held(False)
 
     def _stopping(self) -> bool:
         """Whether no new work may be taken: we were told to stop, or the lease could not be kept."""
@@ -197,7 +200,11 @@ class Cycle:
             source_identity=parts.source.identity(),
         )
         if pinned != company or not company.realm_id:
-            parts.store.pin_company(pinned)
+            try:
+                parts.store.pin_company(pinned)
+            except IdentityChanged as error:
+                parts.store.halt(parts.company, error.message)
+                raise
             company = parts.store.company(parts.company) or pinned
         return company, facts
 

@@ -44,6 +44,7 @@ class Engine:
         self._metrics = metrics
         self._cycle = Cycle(parts)
         self._held_before: set[tuple[Kind, str]] = set()
+        self._counted_links = False
 
     @classmethod
     def build(
@@ -92,6 +93,7 @@ class Engine:
             scope_digest=scope_digest(policy, company.settings, source),
             batch_size=company.qbo.batch_size,
             count=count,
+            lease_held=metrics.lease_held.labels(company.name).set,
         )
         return cls(parts, metrics)
 
@@ -170,6 +172,12 @@ class Engine:
             now = parts.clock.now()
             parts.store.record_success(company, now)
             metrics.last_success.labels(company).set(now.timestamp())
+        known = parts.store.company(company)
+        metrics.halted.labels(company).set(known is not None and known.halted_since is not None)
+        if report.applied or not self._counted_links:
+            for kind, number in parts.store.count_links(company).items():
+                metrics.records_linked.labels(company, kind).set(number)
+            self._counted_links = True
         for brake in report.plan.brakes:
             metrics.brakes_tripped.labels(company, brake.rail).inc()
         held: Counter[tuple[Kind, str]] = Counter((row.kind, row.case) for row in parts.store.held(company))

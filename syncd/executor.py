@@ -327,9 +327,11 @@ class Executor:
         for (operation, journal_id), outcome in zip(pairs, outcomes, strict=True):
             match outcome:
                 case Done(after=after, tid=tid):
+                    holds = len(tally.held)
                     link = self._settler.confirmed(tally, operation, journal_id, after, tid)
                     confirmed.add(operation.id)
                     result.applied += 1
+                    result.held += len(tally.held) - holds  # written, and the amounts do not agree
                     back = _return_trip(operation, after, link.source_base, link.qbo_base)
                     if back is not None:
                         returning.append((back, current.get((operation.kind, operation.source_id)) or operation.record))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from syncd.links import LinkBook
-from syncd.model.lens import Lens, Projection
+from syncd.model.lens import Lens, Projection, differing
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
@@ -184,11 +184,20 @@ class Settler:
                 self._variance(tally, operation, link, variance)
         self._end_predecessor(tally, operation, link)
         self._put(tally, link)
-        if not any(held.source_id == link.source_id and held.kind is link.kind for held in tally.held):
+        if self._still_apart(link):
+            # Not done yet, and a stop at this very moment must not make it forgotten: no feed will mention it again.
+            self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
+        elif not any(held.source_id == link.source_id and held.kind is link.kind for held in tally.held):
             for key in {operation.key, (operation.kind, link.source_id, link.qbo_id)}:
                 tally.clean.append(key)
                 tally.unheld.append(key)
         return link
+
+    @staticmethod
+    def _still_apart(link: Link) -> bool:
+        """Whether something differs that no policy accepts: money after a write, or what the source has yet to take."""
+        open_fields = differing(link.source_base, link.qbo_base) - frozenset(link.accepted)
+        return link.state is LinkState.LINKED and bool(open_fields)
 
     def _end_predecessor(self, tally: Tally, operation: Operation, link: Link) -> None:
         """A source that gave a removed record's id to a new one: the removed record's link ends here, for good."""

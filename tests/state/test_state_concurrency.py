@@ -85,6 +85,17 @@ def test_a_holder_that_wakes_up_late_cannot_write(
     confirm(next_one, current, entry)
 
 
+def test_the_fence_counts_and_not_the_name(store: Store, clock: ManualClock) -> None:
+    """A restarted service may bear the name of the one that is still paused somewhere."""
+    paused = store.acquire(COMPANY, "same name", 60)
+    entry = store.intend(paused, [intent()])[0]
+    clock.advance(61)
+    current = store.acquire(COMPANY, "same name", 60)
+    with pytest.raises(LeaseLost):
+        confirm(store, paused, entry)
+    confirm(store, current, entry)
+
+
 def test_a_killed_runner_leaves_its_entry_open(url: str, store: Store, clock: ManualClock) -> None:
     doomed = worker(url, "intend_and_wait")
     assert doomed.stdout is not None

@@ -11,6 +11,7 @@ from state_world import BASE, COMPANY, NOW, event, execute, pinned, settled
 from syncd.clock import ManualClock
 from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
+from syncd.state import history, tables
 from syncd.state.store import Store
 from syncd.state.values import Lease, RecentWrite
 
@@ -118,6 +119,19 @@ def test_a_row_that_was_recomputed_alone_shows(ten: Store, url: str) -> None:
     """Changing a row and its own hash is not enough: the next row holds the old one."""
     unlocked(url, "UPDATE history SET hash = 'forged' WHERE seq = 11", "UPDATE chains SET head = 'forged'")
     assert ten.verify_history(COMPANY)[2] == 11
+
+
+def test_a_row_forged_with_the_right_hash_shows_in_the_next(ten: Store, url: str) -> None:
+    """Its own hash recomputed and the next row's reference to it moved: the next row's hash still tells."""
+    with ten._db.read() as connection:
+        rows = connection.execute(tables.history.select().order_by(tables.history.c.seq)).mappings().all()
+    forged = history._hash(rows[2]["hash"], {**rows[3], "reason": "nothing happened"})
+    unlocked(
+        url,
+        f"UPDATE history SET reason = 'nothing happened', hash = '{forged}' WHERE seq = 4",
+        f"UPDATE history SET previous_hash = '{forged}' WHERE seq = 5",
+    )
+    assert ten.verify_history(COMPANY)[2] == 5
 
 
 class TestRecentWrites:

@@ -10,7 +10,8 @@ from state_world import BASE, COMPANY, execute, intent, link, settled
 
 from syncd.errors import StateError
 from syncd.model.records import Kind, Side
-from syncd.model.writes import Verb
+from syncd.model.spec import SPECS
+from syncd.state import tables
 from syncd.state.store import Store
 from syncd.state.values import JournalOutcome, JournalState, Lease, Link, LinkState
 
@@ -175,6 +176,25 @@ class TestReplacing:
         assert [one.label for one in all_links(store)] == ["later", ""]
 
 
+class TestSharedItems:
+    """The default item of QBO stands for every item that QBO lacks (R-23)."""
+
+    def test_several_items_share_one_of_qbo(self, store: Store, lease: Lease) -> None:
+        settled(store, lease, links=(link("I1", "Q1", kind=Kind.ITEM), link("I2", "Q1", kind=Kind.ITEM)))
+        settled(store, lease, links=(link("I3", "Q1", kind=Kind.ITEM),))
+        wanted = {"I1": "Q1", "I2": "Q1", "I3": "Q1"}
+        assert store.ref_map(COMPANY, Kind.ITEM, Side.SOURCE, list(wanted)) == wanted
+
+    def test_an_item_still_has_one_link(self, store: Store, lease: Lease) -> None:
+        settled(store, lease, links=(link("I1", "Q1", kind=Kind.ITEM), link("I2", "Q2", kind=Kind.ITEM)))
+        settled(store, lease, links=(link("I1", "Q2", kind=Kind.ITEM),))
+        assert [one.qbo_id for one in store.stream_links(COMPANY, Kind.ITEM)] == ["Q2", "Q2"]
+
+    def test_code_and_database_name_the_same_kinds(self) -> None:
+        assert [kind for kind, spec in SPECS.items() if spec.link_only] == [Kind.ITEM]
+        assert tables.ONE_TO_ONE == "kind <> 'item'"
+
+
 class TestContradictions:
     @pytest.mark.parametrize("state", [LinkState.LINKED, LinkState.ORPHANED, LinkState.IGNORED])
     def test_a_qbo_record_has_one_live_link(self, store: Store, lease: Lease, state: LinkState) -> None:
@@ -247,4 +267,3 @@ def test_writes_are_seen_by_a_store_that_was_open_before(store: Store, lease: Le
     assert all_links(store) == []
     settled(store, lease, links=(link("S1", "Q1", created_by=Side.SOURCE),))
     assert all_links(store)[0].created_by is Side.SOURCE
-    assert Verb.CREATE in Verb
