@@ -1,4 +1,4 @@
-"""The business that is measured: clients, invoices with lines, and the same as QuickBooks holds them. Always the same."""
+"""The business that is measured: clients and invoices with lines, as the source and as QuickBooks holds them."""
 
 from __future__ import annotations
 

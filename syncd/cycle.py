@@ -16,7 +16,7 @@ from syncd.errors import IdentityChanged, SyncdError
 from syncd.executor import Applied, Executor, Progress
 from syncd.gather import Gathered, Gatherer, Slot
 from syncd.heartbeat import heartbeat
-from syncd.links import LinkBook
+from syncd.links import LinkBook, record_name
 from syncd.model import values
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.lens import Lens
@@ -259,7 +259,7 @@ class Cycle:
         parts = self._parts
         observed = self._observe(company, request)
         lens = self._lens(facts)
-        words = {slot: word for slot, word in parts.store.instructions(parts.company).items() if word != "ignore"}
+        words = self._words()
         gatherer = Gatherer(
             source=parts.source,
             books=parts.books,
@@ -287,6 +287,14 @@ class Cycle:
             default_item=parts.books.default_item() if _has_items(gathered) else "",
         )
         return reconcile(view), gathered, observed
+
+    def _words(self) -> dict[Slot, tuple[str, str]]:
+        """What people said about held records, each with the case that they were asked about."""
+        parts = self._parts
+        if not any(word != "ignore" for word in parts.store.instructions(parts.company).values()):
+            return {}
+        answered = (h for h in parts.store.held(parts.company) if h.resolution not in {"", "ignore"})
+        return {(h.kind, h.source_id, h.qbo_id): (h.resolution, h.case) for h in answered}
 
     def _swept(self, books: BooksChanges | None) -> dict[Kind, frozenset[str]]:
         """The linked ids of kinds whose ids QBO had to list in full."""
@@ -417,7 +425,7 @@ class Cycle:
         now = parts.clock.now()
         for entry in gathered.entries:
             slot = _slot_of(entry.kind, entry)
-            if _name_of(slot) in touched:
+            if record_name(*slot) in touched:
                 continue
             if stopped:
                 tally.dirty.append(
@@ -493,20 +501,10 @@ def _slot_of(kind: Kind, entry: object) -> Slot:
     return (kind, source_id, qbo_id)
 
 
-def _name_of(slot: Slot) -> tuple[Kind, Side, str]:
-    """One name for a record, however much is known of its ids: an operation may know more of them than its entry."""
-    kind, source_id, qbo_id = slot
-    return (kind, Side.SOURCE, source_id) if source_id else (kind, Side.QBO, qbo_id)
-
-
-def _touched(plan: Plan) -> frozenset[tuple[Kind, Side, str]]:
-    """The records that operations of ``plan`` are about, by each id they have."""
-    named = ((o.kind, side, name) for o in plan.operations for side, name in _sides(o) if name)
-    return frozenset(named)
-
-
-def _sides(operation: Operation) -> tuple[tuple[Side, str], ...]:
-    return ((Side.SOURCE, operation.source_id), (Side.QBO, operation.qbo_id))
+def _touched(plan: Plan) -> frozenset[Slot]:
+    """The records that operations of ``plan`` are about, by each name they have: an operation may know both ids."""
+    names = {record_name(o.kind, o.source_id, o.qbo_id) for o in plan.operations}
+    return frozenset(names | {record_name(o.kind, "", o.qbo_id) for o in plan.operations if o.qbo_id})
 
 
 def _lifted(request: CycleRequest, approved: Plan) -> CycleRequest:

@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from syncd.links import LinkBook
+from syncd.links import LinkBook, record_name
 from syncd.model.lens import DEFAULT_ITEM_KEY, Lens, differing, item_key, pending, references
 from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Problem, Unchanged, Unknown
 from syncd.model.records import Client, Invoice, Item, Kind, Payment, Record, Side, State
@@ -103,7 +103,7 @@ class Gatherer:
         lens: Lens,
         policy: Policy,
         in_doubt: frozenset[Slot],
-        words: Mapping[Slot, str],
+        words: Mapping[Slot, tuple[str, str]],
         only: frozenset[Kind] = frozenset(),
         ids: frozenset[str] = frozenset(),
         linked_in_qbo: Mapping[Kind, frozenset[str]] = MappingProxyType({}),
@@ -115,6 +115,7 @@ class Gatherer:
         self._policy = policy
         self._in_doubt = in_doubt
         self._words = words
+        self._word_of = {record_name(*slot): answer for slot, answer in words.items()}
         self._only = only
         self._ids = ids
         self._linked_in_qbo = linked_in_qbo
@@ -455,6 +456,7 @@ class Gatherer:
                 source = Absent("", ("no record of the source is linked to it",))
             if isinstance(source, Absent) and isinstance(qbo, Absent):
                 return None
+        word, asked = self._word_of.get(record_name(*slot), ("", ""))
         return Entry(
             kind=kind,
             source=source if source is not None else UNCHANGED,
@@ -462,7 +464,8 @@ class Gatherer:
             known=_known(link) if link is not None else None,
             candidates=candidates,
             in_doubt=slot in self._in_doubt or (kind, source_id, "") in self._in_doubt,
-            word=self._words.get(slot, "") or self._words.get((kind, source_id, ""), ""),
+            word=word,
+            asked=asked,
         )
 
 

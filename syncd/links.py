@@ -12,6 +12,11 @@ from syncd.state.values import Link, LinkState
 _LIVE = frozenset({LinkState.LINKED, LinkState.ORPHANED})
 
 
+def record_name(kind: Kind, source_id: str, qbo_id: str) -> tuple[Kind, str, str]:
+    """One name for a record, however much is known of its ids: the source's id, else QBO's alone."""
+    return (kind, source_id, "" if source_id else qbo_id)
+
+
 class LinkSource(Protocol):
     """What the link book needs of the state database."""
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from syncd.links import LinkBook
+from syncd.links import LinkBook, record_name
 from syncd.model.lens import Lens, Projection, differing
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record, Side
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.base import advance
 from syncd.reconciler.cases import ACTIONS
@@ -82,7 +82,7 @@ class Settler:
         self._run_id = run_id
         self._actor = actor
         self._now = now
-        self._tried = {_name(d.kind, d.source_id, d.qbo_id): d.attempts for d in waiting}
+        self._tried = {record_name(d.kind, d.source_id, d.qbo_id): d.attempts for d in waiting}
 
     # ---- operations on our own state
 
@@ -146,7 +146,7 @@ class Settler:
 
     def again(self, tally: Tally, operation: Operation, reason: str, *, at_once: bool = False) -> None:
         """The record has to be looked at again, sooner or later; the later, the more often it was in vain."""
-        attempts = self._tried.get(_name(*operation.key), 0)
+        attempts = self._tried.get(record_name(*operation.key), 0)
         longest = RETRY_BLOCKED_SECONDS if operation.wait else RETRY_LONGEST_SECONDS
         wait = min(RETRY_FIRST_SECONDS * 2 ** min(attempts, 16), longest)
         tally.dirty.append(
@@ -338,8 +338,3 @@ class Settler:
             tid=tid,
             run_id=self._run_id,
         )
-
-
-def _name(kind: Kind, source_id: str, qbo_id: str) -> tuple[Kind, str, str]:
-    """One name for a record, whether or not its QBO id is known besides the source's."""
-    return (kind, source_id, "" if source_id else qbo_id)

@@ -92,7 +92,7 @@ ORDER: Mapping[Kind, int] = MappingProxyType({spec.kind: place for place, spec i
 """Place of a kind in the order of creating and changing; removals go the other way."""
 
 NOTES_LIMIT = 1000
-"""CustomerMemo (entities.md 1.6); Ruddr's own limit for notes is the same (R-10)."""
+"""CustomerMemo (entities.md 1.6, R-10)."""
 PAYMENT_NOTES_LIMIT = 4000
 REFERENCE_LIMIT = 21
 NUMBER_LIMIT = 21

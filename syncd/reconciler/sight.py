@@ -178,7 +178,8 @@ def _partner(
     live = certain or tuple(c for c in found.doubtful if not _is_void(c.record))
     if live:
         return live[0] if len(live) == 1 else None, live, bool(certain)
-    voids = [c for c in found.certain if _is_void(c.record)]
+    # A void has no amounts left to fit by: one that people would recognise is enough.
+    voids = [c for c in (*found.certain, *found.doubtful) if _is_void(c.record)]
     return (voids[0] if voids else linked), (), False
 
 

@@ -29,10 +29,10 @@ def test_it_starts_works_and_stops(serve: Serve) -> None:
     service = serve("quick-a", "quick-b")
     service.until(lambda: "READY=1" in service.told)
     service.until(lambda: service.did("quick-a").count("end") >= 2 and service.did("quick-b").count("end") >= 2)
+    service.until(lambda: "STATUS=quick-a: ok, quick-b: ok" in service.told)
     service.signal(signal.SIGTERM)
     assert service.exit_code() == 0
-    assert "STOPPING=1" in service.told
-    assert any(message.startswith("STATUS=quick-a: ok, quick-b: ok") for message in service.told)
+    service.until(lambda: "STOPPING=1" in service.told)
     assert service.did("quick-a")[-1] == "closed"
     assert service.logged("stopped")
 

@@ -25,7 +25,8 @@ CREATE TABLE customers (cust_no VARCHAR(20) PRIMARY KEY, given VARCHAR(50), fami
 CREATE TABLE article_groups (group_no INTEGER PRIMARY KEY, label VARCHAR(50));
 CREATE TABLE articles (article_no INTEGER PRIMARY KEY, title VARCHAR(50), group_no INTEGER);
 CREATE TABLE bills (bill_no {serial}, cust_no VARCHAR(20), shown_no VARCHAR(20), issued {stamp},
-  status CHAR(1) NOT NULL, grand_total NUMERIC(12, 2), memo VARCHAR(500), qb_id VARCHAR(20), modified {stamp}, row_version INTEGER DEFAULT 1);
+  status CHAR(1) NOT NULL, grand_total NUMERIC(12, 2),
+  memo VARCHAR(500), qb_id VARCHAR(20), modified {stamp}, row_version INTEGER DEFAULT 1);
 CREATE TABLE bill_rows (row_no {serial}, bill_no INTEGER, pos INTEGER DEFAULT 0, article_no INTEGER,
   wording VARCHAR(200), pieces NUMERIC(12, 3), price NUMERIC(12, 4), net NUMERIC(12, 2));
 CREATE TABLE receipts (receipt_no {serial}, cust_no VARCHAR(20), paid_on DATE, sum_paid NUMERIC(12, 2),

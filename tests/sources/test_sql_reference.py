@@ -127,6 +127,13 @@ def test_versions_never_come_back(sql_world: SqlWorld) -> None:
     assert len({first.version, second.version, third.version}) == 3
 
 
+def test_the_number_of_a_deleted_record_is_not_given_out_again(sql_world: SqlWorld) -> None:
+    for record in (client(), payment(sql_world.add(client()))):
+        first = sql_world.add(record)
+        sql_world.sql(f"DELETE FROM {'client' if record == client() else 'payment'} WHERE id = {first}")
+        assert int(sql_world.add(record)) > int(first)
+
+
 def test_an_id_that_is_changed_leaves_a_tombstone(sql_world: SqlWorld) -> None:
     record_id = sql_world.add(client())
     mark = sql_world.source.changes("").watermark

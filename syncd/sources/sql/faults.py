@@ -33,10 +33,10 @@ def transient(error: BaseException) -> bool:
         return True
     if isinstance(origin, sqlite3.Error):
         return getattr(origin, "sqlite_errorcode", 0) & 0xFF in _PASSING_SQLITE
-    state = getattr(origin, "sqlstate", None)
-    if isinstance(state, str):
-        return state.startswith(_PASSING_STATES)
-    return _mysql_code(origin) in _PASSING_MYSQL
+    code = _mysql_code(origin)
+    if code:  # MySQL's states say too little: a lock that timed out is HY000, like much else
+        return code in _PASSING_MYSQL
+    return str(getattr(origin, "sqlstate", "")).startswith(_PASSING_STATES)
 
 
 def refusal(error: BaseException, text: str) -> Refused:

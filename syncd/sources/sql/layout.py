@@ -26,7 +26,8 @@ CONVENTION = {
 }
 _MYSQL = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
 _MARIADB = {key.replace("mysql", "mariadb"): value for key, value in _MYSQL.items()}
-OPTIONS: dict[str, Any] = {**_MYSQL, **_MARIADB}
+# Ids are never given out twice: an id that comes back would tie a new record to the old one's counterpart in QBO.
+OPTIONS: dict[str, Any] = {**_MYSQL, **_MARIADB, "sqlite_autoincrement": True}
 
 
 def long_text() -> sa.types.TypeEngine[str]:
@@ -194,7 +195,7 @@ syncd_write = sa.Table(
     sa.Column("kind", short_text(32), nullable=False),
     sa.Column("record_id", short_text(64), nullable=False),
     sa.Column("applied_at", moment(), nullable=False),
-    **OPTIONS,
+    **{**OPTIONS, "sqlite_autoincrement": False},
 )
 
 

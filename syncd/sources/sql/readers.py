@@ -46,6 +46,9 @@ class Fields:
     zone: Any
     dialect: str
     parts: list[Part] = field(default_factory=list)
+    columns: list[tuple[str, int, Callable[[Any], Any]]] = field(default_factory=list)
+    derived: list[Part] = field(default_factory=list)
+    """The parts again, told apart for speed: those that are one column, by its place, and the others."""
     fixed: dict[str, Any] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
     targets: dict[str, str] = field(default_factory=dict)
@@ -70,10 +73,19 @@ class Fields:
             return
         if name in _DAYS and expression.column is not None:
             read = self._day_reader(expression.column, read)
-        self.parts.append((name, get, read))
+        self._append(name, get, read, expression)
         target = self.scope.target(expression)
         if target is not None:
             self.targets[name] = target
+
+    def _append(
+        self, name: str, get: Callable[[Row], Any], read: Callable[[Any], Any], expression: Expression | None
+    ) -> None:
+        self.parts.append((name, get, read))
+        if expression is not None and expression.column is not None:
+            self.columns.append((name, get(range(len(self.scope.columns))), read))
+        else:
+            self.derived.append((name, get, read))
 
     def _getter(self, key: str, expression: Expression, *, as_day: bool) -> Callable[[Row], Any] | None:
         # PostgreSQL knows dates that Python does not (infinity, before our era); as text they stay one row's fault.
@@ -123,11 +135,14 @@ class Fields:
             values = ["" if place is None else rows.text(row[place]) for place in parts]
             return Address(tuple(line for text in texts for line in text.splitlines() if line.strip()), *values)
 
-        self.parts.append(("address", lambda row: row, read))
+        self._append("address", lambda row: row, read, None)
 
     def values(self, row: Row) -> dict[str, Any]:
         """The fields of one row; raises ``BadValueError`` at the first that cannot be used."""
-        return {name: read(get(row)) for name, get, read in self.parts}
+        values = {name: read(row[place]) for name, place, read in self.columns}
+        for name, get, read in self.derived:
+            values[name] = read(get(row))
+        return values
 
     def faults(self, row: Row) -> list[Problem]:
         """All that is wrong with the fields of one row."""
@@ -181,7 +196,7 @@ class ChildReader:
         """Build the children of each parent from rows in order."""
         groups: dict[str, Children] = {}
         fixed = self.fields.fixed
-        parts = self.fields.parts
+        columns, derived = self.fields.columns, self.fields.derived
         references = self.fields.references
         make, parent, own = self.make, self.parent_place, self.id_place
         previous = None
@@ -192,7 +207,9 @@ class ChildReader:
                 # By canonical id: the two columns may be of different types.
                 last, children = mother, groups.setdefault(rows.key(mother), Children())
             try:
-                values = {name: read(get(row)) for name, get, read in parts}
+                values = {name: read(row[place]) for name, place, read in columns}
+                for name, get, read in derived:
+                    values[name] = read(get(row))
             except BadValueError:
                 children.problems.extend(self._placed(self.fields.faults(row), len(children)))
                 children.add_bad(row)

@@ -363,7 +363,7 @@ class SqlSource:
     # Writing ---------------------------------------------------------------------------------------------------------
 
     def write(self, writes: Sequence[SourceWrite]) -> Sequence[Outcome]:
-        """Apply writes in order, each in a transaction of its own."""
+        """Apply writes: plain ones together in one transaction, all others each in its own."""
         return writer.Writer(self).apply(writes)
 
     def settled(self, journal_ids: Sequence[str]) -> Mapping[str, str]:
@@ -388,11 +388,13 @@ class SqlSource:
 
     def one(self, connection: sa.Connection, kind: Kind, record_id: str) -> Seen | None:
         """One record inside a transaction that the writer holds; None when there is no such row."""
+        return next(iter(self.several(connection, kind, [record_id]).values()), None)
+
+    def several(self, connection: sa.Connection, kind: Kind, ids: Sequence[str]) -> dict[str, Seen]:
+        """Records inside a transaction that the writer holds, by id; those that are there."""
         reader = self._reader(connection, kind)
-        for page, children in self._pages(connection, reader, reader.matching([record_id])):
-            for row in page:
-                return reader.build(row, children)
-        return None
+        pages = self._pages(connection, reader, reader.matching(ids))
+        return _by_id(reader.build(row, children) for page, children in pages for row in page)
 
 
 class _BadTextError(Exception):

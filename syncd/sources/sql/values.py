@@ -211,8 +211,6 @@ class Shelf:
         places = _positions(have, kept, len(wished))
         gone = [line.id for place, line in enumerate(have) if place not in kept.values()]
         gone += [str(row[self._own(child)]) for row in bad]
-        for line_id in gone:
-            self.connection.execute(sa.delete(table).where(self._line(child, line_id)))
         for place, line in enumerate(wished):
             values = self._line_values(child.fields.scope.found, config, line)
             order = config.order if config.order not in {None, config.id} else None
@@ -233,6 +231,9 @@ class Shelf:
                 if order is not None and places is not None:
                     values[order] = places[place]
                 self.connection.execute(sa.insert(table).values({c: raw(v) for c, v in values.items()}))
+        # Last, so that SQLite cannot give a new line the number of one that goes.
+        for line_id in gone:
+            self.connection.execute(sa.delete(table).where(self._line(child, line_id)))
 
     def _child(self) -> ChildReader:
         if self.reader.children is None:

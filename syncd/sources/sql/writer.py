@@ -17,6 +17,7 @@ from syncd.model.records import State
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.sources import rows
 from syncd.sources.sql import faults
+from syncd.sources.sql import together as joint
 from syncd.sources.sql.engine import READ_FAULTS
 from syncd.sources.sql.mapping import Compiled
 from syncd.sources.sql.readers import KindReader
@@ -51,7 +52,28 @@ class Writer:
                 self._compiled = self.source.compiled(connection)
         except SourceUnavailable as error:
             self._down = error.message
-        return [self._guarded(write) for write in writes]
+        together = None
+        together = self._together(self._compiled, writes) if self._compiled is not None and len(writes) > 1 else None
+        return together if together is not None else [self._guarded(write) for write in writes]
+
+    def _together(self, compiled: Compiled, writes: Sequence[SourceWrite]) -> list[Outcome] | None:
+        """All in one transaction, where all are plain; None: nothing was written, and each has to be tried alone."""
+        try:
+            with self.database.engine.connect() as connection:
+                if self.database.dialect != "sqlite":
+                    connection.execution_options(isolation_level="READ COMMITTED")
+                transaction = self.database.begin_write(connection)
+                done = joint.write(self.source, compiled, connection, writes)
+                if done is None:
+                    return None
+                outcome = self._commit(connection, transaction, done[0])
+                if outcome is done[0]:
+                    return list(done)
+        except NotWritableError:
+            return None
+        except READ_FAULTS as error:
+            outcome = self._failed(error)
+        return [outcome] * len(writes) if self._down or isinstance(outcome, InDoubt) else None
 
     def _guarded(self, write: SourceWrite) -> Outcome:
         # After a lost connection the rest is not tried: each attempt would wait for its own timeout.

@@ -145,7 +145,7 @@ def upgrade() -> None:
         sa.Column("record_id", short_text(64), nullable=False),
         sa.Column("applied_at", moment(), nullable=False),
         sa.PrimaryKeyConstraint("journal_id", name="pk_syncd_write"),
-        **OPTIONS,
+        **{**OPTIONS, "sqlite_autoincrement": False},
     )
     for table, *columns in (
         ("client", "updated_at"),
