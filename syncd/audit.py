@@ -127,9 +127,11 @@ class Auditor:
         seen: set[str] = set()
         for chunk in _chunks(self._source.scan(kind), CHUNK):
             records = [o.record for o in chunk if isinstance(o, Present)]
-            self._waiting += len(chunk) - len(records)
-            found = self._links.load_links(kind, source_ids=[record.id for record in records])
-            links = {link.source_id: link for link in found}
+            flawed = [o for o in chunk if isinstance(o, Flawed)]
+            ids = [record.id for record in records] + [o.id for o in flawed]
+            links = {link.source_id: link for link in self._links.load_links(kind, source_ids=ids)}
+            for observation in flawed:
+                self._unusable(kind, observation, links.get(observation.id), seen)
             needed = {ref for record in records for ref in references(record)}
             self._links.load_refs(needed, Side.SOURCE)
             for record in records:
@@ -141,6 +143,16 @@ class Auditor:
             if self._progress is not None:
                 self._progress(self._compared, 0, f"{SPECS[kind].plural} compared")
         self._lost(kind, seen, briefs)
+
+    def _unusable(self, kind: Kind, observation: Flawed, link: Link | None, seen: set[str]) -> None:
+        """A record of the source that cannot be used: it waits, or it differs from what it is linked to."""
+        if link is None or link.state is not LinkState.LINKED:
+            self._waiting += 1
+            return
+        seen.add(link.qbo_id)
+        self._compared += 1
+        reason = "cannot be used as it stands in the source: " + "; ".join(p.text for p in observation.problems)
+        self._differ.append(Difference(kind, link.label, link.source_id, link.qbo_id, reason))
 
     def _one(
         self, kind: Kind, record: Record, link: Link | None, flows: frozenset[State], briefs: Mapping[str, _Brief]

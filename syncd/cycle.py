@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from syncd.state.store import Store
 
 LEASE_SECONDS = 300.0
+RENEW_SECONDS = 60.0
+"""How old the lease may grow before it is prolonged between two writes: a long run stays the only one."""
 FACTS_SECONDS = 3600.0
 """How long company and preferences are believed; a refusal that concerns them makes QBO's side read them at once."""
 ROUNDS = 3
@@ -69,6 +71,23 @@ class Observed(msgspec.Struct, frozen=True):
     dirty: list[Dirty]
     cursors: Cursors
     before: Cursors
+
+
+class Keeper:
+    """Keeps a lease while work goes on; ``LeaseLost`` once another runner has it."""
+
+    def __init__(self, store: Store, lease: Lease, clock: Clock) -> None:
+        self._store = store
+        self._lease = lease
+        self._clock = clock
+        self._renewed = clock.monotonic()
+
+    def __call__(self) -> None:
+        """Prolong the lease if it is time to."""
+        now = self._clock.monotonic()
+        if now - self._renewed >= RENEW_SECONDS:
+            self._store.renew(self._lease)
+            self._renewed = now
 
 
 class Cycle:
@@ -152,7 +171,8 @@ class Cycle:
         parts = self._parts
         company, facts = self._identify()
         links = LinkBook(parts.store, parts.company)
-        recovered = self._recover(lease, run_id, request, facts, links)
+        keep = Keeper(parts.store, lease, parts.clock)
+        recovered = self._recover(lease, keep, run_id, request, facts, links)
         if request.approve_first_run and company.first_run_approved_at is None:
             parts.store.approve_first_run(parts.company, request.actor)
             company = parts.store.company(parts.company) or company
@@ -171,7 +191,7 @@ class Cycle:
             if approved is not None:
                 plan, refused = _as_approved(plan, approved)
             first_plan = first_plan or plan
-            applied = self._apply(plan, gathered, observed, lease, run_id, request, facts, links, progress)
+            applied = self._apply(plan, gathered, observed, lease, keep, run_id, request, facts, links, progress)
             _add(total, applied)
             self._close(plan, gathered, observed, applied, lease, run_id, partial=bool(asked.ids or asked.kinds))
             only = frozenset(name for o in applied.stale for name in (o.source_id, o.qbo_id) if name)
@@ -209,7 +229,7 @@ class Cycle:
         return company, facts
 
     def _recover(
-        self, lease: Lease, run_id: str, request: CycleRequest, facts: BooksFacts, links: LinkBook
+        self, lease: Lease, keep: Keeper, run_id: str, request: CycleRequest, facts: BooksFacts, links: LinkBook
     ) -> Recovered:
         parts = self._parts
         entries = parts.store.open_entries(parts.company)
@@ -225,6 +245,7 @@ class Cycle:
             links=links,
             lens=lens,
             settler=self._settler(lens, links, run_id, request),
+            keep=keep,
         )
         return recovery.run(entries)
 
@@ -380,6 +401,7 @@ class Cycle:
         gathered: Gathered,
         observed: Observed,
         lease: Lease,
+        keep: Keeper,
         run_id: str,
         request: CycleRequest,
         facts: BooksFacts,
@@ -401,6 +423,7 @@ class Cycle:
             stopping=self._stopping,
             batch_size=parts.batch_size,
             count=parts.count,
+            keep=keep,
         )
         return executor.apply(plan, raw=gathered.raw, current=gathered.current, progress=progress)
 

@@ -107,6 +107,7 @@ class Executor:
         stopping: Callable[[], bool],
         batch_size: int = 30,
         count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None,
+        keep: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
         self._lease = lease
@@ -119,6 +120,7 @@ class Executor:
         self._stopping = stopping
         self._batch_size = batch_size
         self._count = count
+        self._keep = keep
 
     def apply(
         self,
@@ -142,6 +144,7 @@ class Executor:
                     result.stopped = True
                     result.undone.extend(chunk)
                     continue
+                self._keep()
                 confirmed |= self._apply_chunk(chunk, raw, current, result)
                 done += len(chunk)
                 if progress is not None:

@@ -18,10 +18,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from syncd.clock import SystemClock
+from syncd.config import CompanyConfig
 from syncd.engine import Engine
 from syncd.metrics import Metrics
 from syncd.model.facts import Settings
@@ -106,36 +108,21 @@ class World:
 
     def build(self) -> Engine:
         """A fresh engine on the same databases, as after a restart."""
-        grant = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
-        base = self.sandbox.base_url
-        config = QboConfig(
-            realm_id=self.realm,
-            environment="sandbox",
-            api_url=base,
-            token_url=f"{base}/oauth2/v1/tokens/bearer",
-            authorize_url=f"{base}/connect/oauth2",
-            revoke_url=f"{base}/v2/oauth2/tokens/revoke",
-            throttle=False,
-            **(grant | self._qbo),
-        )
+        return build_engine(self.spec(), self.store, self.clock, self.metrics, self.stop)
 
-        from syncd.config import CompanyConfig
-
-        company = CompanyConfig.model_construct(
-            name=self.name,
-            profile=self.profile,
-            qbo=config,
-            source=SqlSourceConfig.model_validate(self._source),
-            settings=self.settings,
-        )
-        return Engine.build(
-            None,  # type: ignore[arg-type]  # a company is built from its own section alone
-            company,
-            store=self.store,
-            clock=self.clock,
-            metrics=self.metrics,
-            stop=self.stop,
-        )
+    def spec(self) -> dict[str, Any]:
+        """Everything that another process needs to run this company, as plain values."""
+        return {
+            "name": self.name,
+            "realm": self.realm,
+            "base": self.sandbox.base_url,
+            "profile": self.profile,
+            "source": self._source,
+            "qbo": self._qbo,
+            "settings": msgspec.to_builtins(self.settings),
+            "state_url": self.state_url,
+            "key": self.key.decode(),
+        }
 
     def restart(self) -> None:
         """Forget everything that is not on disk."""
@@ -275,6 +262,40 @@ def _prepared(url: str, what: str, make: Callable[[str], None]) -> None:
         copy.close()
         _EMPTY[what] = kept
         atexit.register(shutil.rmtree, kept.parent, ignore_errors=True)
+
+
+def build_engine(
+    spec: Mapping[str, Any], store: Store, clock: SystemClock, metrics: Metrics, stop: threading.Event
+) -> Engine:
+    """The engine of a company described by ``World.spec``."""
+    base = spec["base"]
+    config = QboConfig(
+        realm_id=spec["realm"],
+        environment="sandbox",
+        client_id="sandbox-client",
+        client_secret="sandbox-secret",
+        api_url=base,
+        token_url=f"{base}/oauth2/v1/tokens/bearer",
+        authorize_url=f"{base}/connect/oauth2",
+        revoke_url=f"{base}/v2/oauth2/tokens/revoke",
+        throttle=False,
+        **spec["qbo"],
+    )
+    company = CompanyConfig.model_construct(
+        name=spec["name"],
+        profile=spec["profile"],
+        qbo=config,
+        source=SqlSourceConfig.model_validate(spec["source"]),
+        settings=msgspec.convert(spec["settings"], Settings),
+    )
+    return Engine.build(
+        None,  # type: ignore[arg-type]  # a company is built from its own section alone
+        company,
+        store=store,
+        clock=clock,
+        metrics=metrics,
+        stop=stop,
+    )
 
 
 @contextmanager

@@ -1,0 +1,217 @@
+"""A first push that is killed again and again ends as if nothing had happened (I11; F-6, F-7, F-55)."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Make
+from tests.e2e.helpers import at_rest, documents, mutations, once, same_books, snapshot
+from tests.support.world import World
+
+INVOICES = 60
+ROOT = Path(__file__).parents[2]
+SMALL = {"batch_size": 4}
+
+
+class Runner:
+    """The process that starts runs, and what the test may do to them."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        assert process.stdout is not None
+        assert process.stdin is not None
+        self._out, self._in = process.stdout, process.stdin
+        assert self._out.readline() == "ready\n"
+
+    def start(self) -> int:
+        """Begin a run; its process id."""
+        self._in.write("run\n")
+        self._in.flush()
+        return int(self._out.readline())
+
+    def wait(self) -> int:
+        """The exit code of the run that was begun; negative where a signal ended it."""
+        return int(self._out.readline())
+
+
+@contextmanager
+def runner(world: World) -> Iterator[Runner]:
+    """A runner for this company; its leases end at once when it is killed, so that no test waits for minutes."""
+    spec = json.dumps(world.spec() | {"lease_seconds": 0.05})
+    command = [sys.executable, "-m", "tests.e2e.runner", spec]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Runner(process)
+    finally:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        process.wait(timeout=30)
+        process.stdout.close()
+
+
+def fill(world: World) -> None:
+    """About sixty invoices of ten clients, half of them paid, one payment over two invoices."""
+    rng = random.Random(7)
+    with_items = [world.item("Hours"), world.item("Unknown")]
+    clients = [world.client(f"Client {n}") for n in range(10)]
+    for number in range(INVOICES):
+        client = clients[number % 10]
+        lines = [(f"{rng.randint(1, 900)}.{rng.randint(0, 99):02}", f"Part {k}", rng.choice(with_items)) for k in (1, 2)]
+        invoice = world.invoice(client, f"INV-{number:03}", *lines)
+        if number % 2:
+            world.payment(client, (invoice, lines[0][0]), reference=f"P-{number:03}")
+    world.payment(clients[0], (1, "0.50"), (11, "0.25"), reference="P-BOTH")
+
+
+@pytest.fixture
+def undisturbed(make: Make) -> World:
+    """What it should come to: the same source, one run."""
+    other = make(name="undisturbed")
+    fill(other)
+    other.run()
+    return other
+
+
+def posts(world: World) -> int:
+    """Writes of this company that the look-alike has seen so far, committed or not."""
+    return len(mutations(world, 0))
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.002)
+
+
+def recovered(world: World, undisturbed: World) -> None:
+    """Both books hold the same documents, nothing is open, nothing is twice, and the audit agrees."""
+    once(world)
+    same_books(world, undisturbed)
+    assert world.store.open_entries(world.name) == []
+    at_rest(world)
+    ours, theirs = snapshot(world), snapshot(undisturbed)
+    for table in ("invoice", "payment"):
+        assert [r["qbo_id"] is not None for r in ours[table]] == [r["qbo_id"] is not None for r in theirs[table]]
+        assert [r.get("number") for r in ours[table]] == [r.get("number") for r in theirs[table]]
+
+
+def finish(world: World, running: Runner) -> None:
+    """Runs until one ends well; two have to do."""
+    codes = []
+    for _ in range(2):
+        running.start()
+        codes.append(running.wait())
+    assert codes[-1] == 0, codes
+
+
+@pytest.mark.failure("F-1", "F-6", "F-7")
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("numbers", [True, False], ids=["own-numbers", "quickbooks-numbers"])
+def test_killed_while_each_kind_of_write_is_on_its_way(make: Make, when: str, numbers: bool) -> None:
+    """The answer is held back, so that the kill falls exactly between the commit in QuickBooks and our hearing of it,
+    or exactly before the commit."""
+    undisturbed = make(name="undisturbed", custom_txn_numbers=numbers)
+    fill(undisturbed)
+    undisturbed.run()
+    world = make(qbo=SMALL, custom_txn_numbers=numbers)
+    fill(world)
+    with runner(world) as running:
+        for nth in (1, 2, 3, 5, 6, 8):
+            before = len(world.sandbox.requests(realm=world.realm, endpoint="batch"))
+            world.sandbox.add_fault(
+                "stall", seconds=1.0, when=when, then="reset", endpoint="batch", nth=nth, realm=world.realm
+            )
+            child = running.start()
+            until(lambda: len(world.sandbox.requests(realm=world.realm, endpoint="batch")) >= before + nth)
+            time.sleep(0.05)
+            os.kill(child, signal.SIGKILL)
+            assert running.wait() == -signal.SIGKILL
+            world.sandbox.clear_faults()
+            assert world.store.open_entries(world.name)
+            time.sleep(0.06)
+        finish(world, running)
+    if numbers:
+        recovered(world, undisturbed)
+    else:
+        assert len(world.books("Invoice")) == INVOICES
+        kept = {r["number"] for r in world.rows("SELECT number FROM invoice")}
+        assert kept == {i["DocNumber"] for i in world.books("Invoice")}
+        at_rest(world)
+
+
+@pytest.mark.failure("F-1", "F-6")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_at_any_time(make: Make, undisturbed: World, seed: int) -> None:
+    rng = random.Random(seed)
+    world = make(qbo=SMALL)
+    fill(world)
+    kills = 0
+    with runner(world) as running:
+        for _ in range(12):
+            seen, wanted = posts(world), rng.randint(0, 5)
+            child = running.start()
+            pause = rng.random() * 0.08
+            end = time.monotonic() + 3.0
+            while posts(world) < seen + wanted and time.monotonic() < end:
+                time.sleep(0.001)
+            time.sleep(pause)
+            try:
+                os.kill(child, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            kills += running.wait() == -signal.SIGKILL
+            time.sleep(0.06)
+        finish(world, running)
+    assert kills >= 4
+    recovered(world, undisturbed)
+
+
+def test_asked_to_stop_it_ends_the_write_in_hand(make: Make, undisturbed: World) -> None:
+    world = make(qbo=SMALL)
+    fill(world)
+    with runner(world) as running:
+        child = running.start()
+        until(lambda: posts(world) >= 4)
+        os.kill(child, signal.SIGTERM)
+        assert running.wait() in {0, 3}
+        assert world.store.open_entries(world.name) == []
+        partly = len(world.books("Invoice"))
+        assert partly < INVOICES
+        running.start()
+        assert running.wait() == 0
+    recovered(world, undisturbed)
+
+
+def test_the_stop_event_is_heard_between_two_writes(make: Make, undisturbed: World) -> None:
+    world = make(qbo=SMALL)
+    fill(world)
+    done: list[int] = []
+
+    def progress(number: int, _total: int, _what: str) -> None:
+        done.append(number)
+        if len(done) == 4:
+            world.stop.set()
+
+    from syncd.report import CycleRequest
+
+    report = world.engine.reconcile(CycleRequest(approve_first_run=True), progress)
+    assert "next run goes on" in report.notes[0]
+    assert world.store.open_entries(world.name) == []
+    assert 0 < len(world.books("Invoice")) + len(world.books("Customer")) < INVOICES
+    world.stop.clear()
+    world.run()
+    recovered(world, undisturbed)
+    assert documents(world)["payments"]
