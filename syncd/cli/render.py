@@ -15,14 +15,15 @@ from typing import Any
 
 from syncd.model.records import Kind, Side
 from syncd.model.spec import ORDER, SPECS
-from syncd.model.values import Canonical
+from syncd.model.values import Canonical, round_money
 from syncd.model.writes import STATE_VERBS, Verb
 from syncd.reconciler.plan import Brake, Change, Money, Operation, Plan
 
 WIDTH = 100
 SIDE_NAMES = {Side.SOURCE: "the source", Side.QBO: "QuickBooks", Side.STATE: "our state"}
-ACTIONS = ("create", "update", "void", "delete", "deactivate", "import", "remove", "hold", "wait", "note")
-"""What an operator calls an operation. ``import`` and ``remove`` write to the source, ``wait`` and ``note`` nowhere."""
+ACTIONS = ("create", "update", "void", "delete", "deactivate", "import", "take", "remove", "hold", "wait", "note")
+"""What an operator calls an operation. ``import`` (a new record), ``take`` (a change) and ``remove`` write to the
+source, ``wait`` and ``note`` nowhere."""
 
 _HEADINGS = {
     "create": "create in QuickBooks",
@@ -31,6 +32,7 @@ _HEADINGS = {
     "delete": "delete in QuickBooks",
     "deactivate": "deactivate in QuickBooks",
     "import": "import into the source",
+    "take": "update in the source",
     "remove": "remove from the source",
     "hold": "hold for a person",
     "wait": "wait until it can be read again",
@@ -43,6 +45,7 @@ _SUMMARY = {
     "delete": "to delete",
     "deactivate": "to deactivate",
     "import": "to import",
+    "take": "to update in the source",
     "remove": "to remove from the source",
     "hold": "held",
     "wait": "waiting",
@@ -59,7 +62,7 @@ def action(operation: Operation) -> str:
     if operation.verb in STATE_VERBS:
         return "note"
     if operation.side is Side.SOURCE:
-        return "import" if operation.verb in {Verb.CREATE, Verb.UPDATE} else "remove"
+        return {Verb.CREATE: "import", Verb.UPDATE: "take"}.get(operation.verb, "remove")
     return str(operation.verb)
 
 
@@ -82,11 +85,11 @@ def plain(text: str) -> str:
 
 def amount(value: Money) -> str:
     """An amount with thousands separators and its currency."""
-    return f"{value.amount:,f} {plain(value.currency)}"
+    return f"{round_money(value.amount, value.currency):,f} {plain(value.currency)}"
 
 
 def totals(operations: Iterable[Operation]) -> dict[str, dict[str, Decimal]]:
-    """Money by action and currency."""
+    """Money by action and currency. Only operations of one kind make a sum that means something."""
     sums: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for operation in operations:
         if operation.money is not None:
@@ -112,20 +115,25 @@ def plan_text(company: str, plan: Plan, *, most: int | None = None) -> str:
 
     ``most``: show no more than so many records of each kind and action, and count the rest.
     """
-    blocks = [*_kind_blocks(plan.operations, most)]
+    everything = bool(plan.withheld) and not plan.operations
+    blocks = [*_kind_blocks(plan.withheld if everything else plan.operations, most)]
+    prefix = "" if everything else "withheld, "
+    if money := [*_money_lines(plan.operations, ""), *_money_lines(plan.withheld, prefix)]:
+        blocks.append("\n".join(("MONEY", *money)))
     if plan.brakes:
         blocks.append("\n".join(("STOPPED BY A BRAKE", *(line for b in plan.brakes for line in _brake_lines(b)))))
+    if not everything:
         blocks += [f"WITHHELD {block}" for block in _kind_blocks(plan.withheld, most)]
-    if money := [*_money_lines(plan.operations, ""), *_money_lines(plan.withheld, "withheld ")]:
-        blocks.append("\n".join(("MONEY", *money)))
     blocks.append(summary(company, plan))
     return "\n\n".join(blocks)
 
 
 def _money_lines(operations: Sequence[Operation], prefix: str) -> Iterable[str]:
-    for name, sums in totals(operations).items():
-        shown = "   ".join(amount(Money(value, currency)) for currency, value in sums.items())
-        yield f"  {prefix + _SUMMARY[name]:<34}{shown}"
+    for kind in sorted({operation.kind for operation in operations}, key=ORDER.__getitem__):
+        for name, sums in totals(o for o in operations if o.kind is kind).items():
+            shown = ", ".join(amount(Money(value, currency)) for currency, value in sums.items())
+            head = f"{prefix}{SPECS[kind].plural} {_SUMMARY[name]}:"
+            yield from _wrapped(f"{head} {shown}", 2)
 
 
 def _kind_blocks(operations: Sequence[Operation], most: int | None) -> Iterable[str]:
@@ -161,16 +169,37 @@ def _note_lines(operations: Sequence[Operation]) -> Iterable[str]:
 
 
 def _operation_lines(operations: Sequence[Operation]) -> Iterable[str]:
+    """Each operation with its reason; a reason that several share and that needs no detail is told once."""
+    shared: dict[str, list[Operation]] = defaultdict(list)
     for operation in operations:
-        head = f"{_name(operation)}, {amount(operation.money)}" if operation.money else _name(operation)
-        yield from _wrapped(head, 4)
-        yield from _wrapped(operation.reason, 8)
-        for change in operation.changes:
-            yield from change_lines(operation.kind, change, 8)
-        for problem in operation.problems:
-            yield from _wrapped(f"{problem.text} {problem.remedy}".strip(), 8)
-        if operation.blocked_by:
-            yield from _wrapped(f"waits for {operation.blocked_by}", 8)
+        if not (operation.changes or operation.problems or operation.blocked_by):
+            shared[operation.reason].append(operation)
+    told: set[str] = set()
+    for operation in operations:
+        plain_one = not (operation.changes or operation.problems or operation.blocked_by)
+        alike = shared[operation.reason] if plain_one else []
+        if len(alike) < 2:
+            yield from _one_operation(operation)
+        elif operation.reason not in told:
+            told.add(operation.reason)
+            yield from _wrapped(operation.reason, 4)
+            for each in alike:
+                yield from _wrapped(_head(each), 8)
+
+
+def _one_operation(operation: Operation) -> Iterable[str]:
+    yield from _wrapped(_head(operation), 4)
+    yield from _wrapped(operation.reason, 8)
+    for change in operation.changes:
+        yield from change_lines(operation.kind, change, 8)
+    for problem in operation.problems:
+        yield from _wrapped(f"{problem.text} {problem.remedy}".strip(), 8)
+    if operation.blocked_by:
+        yield from _wrapped(f"waits for {operation.blocked_by}", 8)
+
+
+def _head(operation: Operation) -> str:
+    return f"{_name(operation)}, {amount(operation.money)}" if operation.money else _name(operation)
 
 
 def _name(operation: Operation) -> str:

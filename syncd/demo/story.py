@@ -88,8 +88,9 @@ class _Story:
         business = self._business
         invoices = self._stage.sandbox.records(self._stage.realm, "Invoice")
         self._say(
-            f"{report.applied} operations in {seconds:.1f} seconds, each journalled before it was sent. QuickBooks now "
-            f"has {self._count('Customer')} customers, {len(invoices)} invoices, {self._count('Payment')} payments."
+            f"Done in {seconds:.1f} seconds; each write was journalled before it was sent, and the ids that QuickBooks "
+            f"gave went back into the source. QuickBooks now has {self._count('Customer')} customers, "
+            f"{len(invoices)} invoices and {self._count('Payment')} payments."
         )
         totals: dict[str, Decimal] = {}
         for invoice in invoices:
@@ -183,7 +184,7 @@ class _Story:
         self._title("A third run has nothing to do", "syncd reconcile")
         history = len(self._stage.sandbox.history(self._stage.realm))
         report = self._stage.engine.reconcile(CycleRequest())
-        click.echo(textwrap.indent(render.summary(COMPANY, report.plan), "  "))
+        click.echo(render.summary(COMPANY, report.plan))
         self._check("nothing is planned", not report.plan.operations and report.outcome == "ok", report.plan.operations)
         self._check("nothing was written", len(self._stage.sandbox.history(self._stage.realm)) == history)
 
@@ -249,7 +250,7 @@ class _Story:
         click.echo(textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  "))
 
     def _show(self, report: CycleReport, most: int | None = None) -> None:
-        click.echo(textwrap.indent(render.plan_text(COMPANY, report.plan, most=most), "  "))
+        click.echo(render.plan_text(COMPANY, report.plan, most=most))
 
     def _check(self, what: str, came_out: bool, instead: object = None) -> None:
         self.checked += 1

@@ -84,7 +84,7 @@ def test_a_plan_is_grouped_by_kind_then_action_with_reasons_changes_and_money() 
         "notes: thanks",
         "void in QuickBooks (1)",
         "deactivate in QuickBooks (1)",
-        "import into the source (1)",
+        "update in the source (1)",
         "remove from the source (1)",
         "hold for a person (1)",
         "Tax is off. Switch it on.",
@@ -93,7 +93,7 @@ def test_a_plan_is_grouped_by_kind_then_action_with_reasons_changes_and_money() 
         "to let it through once: --allow-removals payment=12",
         "99.50 EUR",
         "WITHHELD PAYMENTS",
-        "withheld to delete                11.00 USD",
+        "withheld, payments to delete: 11.00 USD",
     ):
         assert expected in text, expected
     assert text.count("- item 7") == 1, "one of two equal lines goes"
@@ -126,7 +126,7 @@ def test_thousands_of_links_are_summed_up() -> None:
 def test_the_same_facts_as_json_with_exact_amounts() -> None:
     value = json.loads(reports.dump(render.plan_json(PLAN)))
     assert value["summary"] == {
-        "create": 3, "update": 1, "void": 1, "delete": 1, "deactivate": 1, "import": 1, "remove": 1, "hold": 1,
+        "create": 3, "update": 1, "void": 1, "delete": 1, "deactivate": 1, "take": 1, "remove": 1, "hold": 1,
         "wait": 1, "note": 1, "withheld": 2, "unchanged": 41,
     }  # fmt: skip
     assert value["withheld_money"] == {"delete": {"USD": "11.00"}}
