@@ -70,16 +70,17 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
     """
     if not amount.is_finite() or amount.adjusted() > _LARGEST_EXPONENT:
         return amount
-    return amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_UP)
+    return amount.quantize(_UNITS.get(currency, _CENT), ROUND_HALF_UP)
 
 
 def money(amount: Decimal, currency: str) -> str:
     """Canonical text of an amount: rounded to the currency's minor unit, never a negative zero."""
     rounded = round_money(amount, currency)
-    return str(abs(rounded) if rounded == 0 else rounded)
+    return str(rounded if rounded else abs(rounded))
 
 
 _CENT = Decimal("0.01")
+_UNITS = {currency: Decimal(1).scaleb(-digits) for currency, digits in _MINOR_DIGITS.items()}
 _RATE_DIGITS = 7
 
 
@@ -92,7 +93,7 @@ def explains(quantity: Decimal, rate: Decimal, amount: Decimal) -> bool:
     product = quantity * rate
     if product.adjusted() > _LARGEST_EXPONENT:
         return False
-    agrees = all(product.quantize(_CENT, mode) == amount for mode in (ROUND_HALF_UP, ROUND_HALF_EVEN))
+    agrees = product.quantize(_CENT, ROUND_HALF_UP) == amount == product.quantize(_CENT, ROUND_HALF_EVEN)
     return agrees and _kept_whole(quantity) and _kept_whole(rate)
 
 
