@@ -51,6 +51,7 @@ class World:
         source_url: str = "",
         state_url: str = "",
         profile: str = "ruddr",
+        key: bytes = b"",
         source: Mapping[str, Any] | None = None,
         qbo: Mapping[str, Any] | None = None,
         **company: Any,
@@ -67,7 +68,7 @@ class World:
         if source is None:
             _prepared(self.source_url, "source", lambda _: create_reference_schema(self.database))
         self.settings = settings
-        self.key = Fernet.generate_key()
+        self.key = key or Fernet.generate_key()
         self.clock = SystemClock()
         self.metrics = Metrics(process=False)
         self.stop = threading.Event()

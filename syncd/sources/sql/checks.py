@@ -15,7 +15,7 @@ from syncd.sources.sql import feed, mapping, reference
 from syncd.sources.sql.engine import Database
 from syncd.sources.sql.mapping import Compiled
 
-_KEEP = "Run 'syncd source init' to create or upgrade the reference schema."
+_KEEP = "docs/source-sql.md says how to create or upgrade the reference schema."
 
 
 def require_reference(connection: sa.Connection) -> None:

@@ -32,6 +32,11 @@ def raw(value: Any) -> sa.BindParameter[Any]:
     return sa.bindparam(None, value, type_=RAW, unique=True)
 
 
+def placeholder(name: str) -> sa.BindParameter[Any]:
+    """A value that is given by name on execution, and that the driver passes on as it is."""
+    return sa.bindparam(name, type_=RAW)
+
+
 @dataclass(frozen=True)
 class Found:
     """A table of the database with what the mapping needs to know of its columns."""

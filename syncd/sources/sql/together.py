@@ -8,7 +8,7 @@ the answer that it alone deserves. So there is no outcome here that ``writer`` w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -17,7 +17,7 @@ from syncd.model.writes import Done, SourceWrite, Verb
 from syncd.sources import rows
 from syncd.sources.sql.mapping import Compiled
 from syncd.sources.sql.readers import KindReader
-from syncd.sources.sql.tables import Found
+from syncd.sources.sql.tables import Found, placeholder
 from syncd.sources.sql.values import Shelf
 
 if TYPE_CHECKING:
@@ -61,13 +61,8 @@ def _do(source: SqlSource, shelf: Shelf, log: Found, writes: Sequence[SourceWrit
         return None
     if _versions(shelf, writes) != {write.id: write.expected_version for write in writes}:
         return None
-    for write in writes:
-        plain = [name for name in write.fields if name != "external_id"]
-        values = shelf.header({name: getattr(write.record, name) for name in plain})
-        if write.qbo_id:
-            values.update(shelf.external(write.qbo_id))
-        if not shelf.update(write.id, values, write.expected_version):
-            return None
+    if not shelf.update_all([(write.id, _values(shelf, write), write.expected_version) for write in writes]):
+        return None
     _log(shelf, log, writes)
     after = source.several(connection, reader.kind, [write.id for write in writes])
     if any(isinstance(seen, Flawed) for seen in after.values()):
@@ -75,6 +70,12 @@ def _do(source: SqlSource, shelf: Shelf, log: Found, writes: Sequence[SourceWrit
     gone = ("outside the mapping's where",)
     found = {identity: seen for identity, seen in after.items() if not isinstance(seen, Flawed)}
     return [Done(found.get(write.id) or Absent(write.id, gone)) for write in writes]
+
+
+def _values(shelf: Shelf, write: SourceWrite) -> dict[str, Any]:
+    plain = [name for name in write.fields if name != "external_id"]
+    values = shelf.header({name: getattr(write.record, name) for name in plain})
+    return values | shelf.external(write.qbo_id) if write.qbo_id else values
 
 
 def _versions(shelf: Shelf, writes: Sequence[SourceWrite]) -> dict[str, str]:
@@ -95,5 +96,5 @@ def _log(shelf: Shelf, log: Found, writes: Sequence[SourceWrite]) -> None:
     entries = [
         dict(zip(names, (write.journal_id, write.kind.value, write.id, applied), strict=True)) for write in writes
     ]
-    bound = {name: sa.bindparam(name, type_=sa.types.NullType()) for name in names}
+    bound = {name: placeholder(name) for name in names}
     shelf.connection.execute(sa.insert(log.table).values(bound), entries)  # type: ignore[arg-type]

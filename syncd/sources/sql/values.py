@@ -17,7 +17,7 @@ from syncd.sources.settings import AllocationTable, ClientTable, Expression, Kin
 from syncd.sources.sql.capability import child_table, is_column, stored_as
 from syncd.sources.sql.engine import Database
 from syncd.sources.sql.readers import ChildReader, KindReader
-from syncd.sources.sql.tables import Found, raw
+from syncd.sources.sql.tables import Found, placeholder, raw
 
 _REFERENCES = frozenset({"client", "item", "invoice"})
 
@@ -146,20 +146,45 @@ class Shelf:
 
     def update(self, record_id: str, values: dict[str, Any], version: str) -> bool:
         """Set these columns if the row has this version; False if it has another. Without values: nothing to do."""
-        if not values:
-            # The row is locked and its version compared; its lines are about to change.
-            return True
-        statement = sa.update(self.table).where(self.reader.matching([record_id]))
-        sets: dict[str, Any] = {column: raw(value) for column, value in values.items()}
+        return self.update_all([(record_id, values, version)])
+
+    def update_all(self, changes: Sequence[tuple[str, dict[str, Any], str]]) -> bool:
+        """The same for many rows (id, columns, version) that are locked already; False where one has another version.
+
+        A row without values is passed over: its lines are about to change.
+        """
+        groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        moment = self._moment() if self.config.changed is not None else None
+        for record_id, values, version in changes:
+            if values:
+                bound = {"of": self.reader.native(record_id), "of_version": version, "moment": moment}
+                bound |= {f"new_{place}": value for place, value in enumerate(values.values())}
+                groups.setdefault(tuple(values), []).append(bound)
+        return all(self._set(columns, rows_of_columns) for columns, rows_of_columns in groups.items())
+
+    def _set(self, columns: tuple[str, ...], changes: list[dict[str, Any]]) -> bool:
+        """One statement for all rows that set the same columns."""
+        key: Any = self.reader.id_column
+        if not self.reader.id_is_integer and not isinstance(self.reader.id_type, sa.String):
+            key = sa.cast(key, sa.Text())
+        statement = sa.update(self.table).where(key == placeholder("of"))
+        sets: dict[str, Any] = {column: placeholder(f"new_{place}") for place, column in enumerate(columns)}
         if self.config.version is not None:
             column = self.table.c[self.config.version]
             if isinstance(column.type, sa.Integer):
-                statement = statement.where(column == int(version))
+                statement = statement.where(column == placeholder("of_version"))
+                for change in changes:
+                    change["of_version"] = int(change["of_version"])
                 # Where no trigger counts versions, nobody else would; where one does, it comes to the same.
                 sets[self.config.version] = column + 1
         if self.config.changed is not None:
-            sets[self.config.changed] = raw(self._moment())
-        return self.connection.execute(statement.values(sets)).rowcount == 1
+            sets[self.config.changed] = placeholder("moment")
+        statement = statement.values(sets)
+        if len(changes) == 1:
+            return self.connection.execute(statement, changes[0]).rowcount == 1
+        done = self.connection.execute(statement, changes).rowcount
+        # Not every driver counts the rows of many statements; they are locked, and their versions were compared.
+        return done == len(changes) or not self.connection.dialect.supports_sane_multi_rowcount
 
     def _moment(self) -> Any:
         now = self.database.now(self.connection)
