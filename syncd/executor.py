@@ -137,8 +137,12 @@ class Executor:
         planned = {operation.id for operation in plan.writes}
         total, done = len(plan.writes), 0
         for wave in waves(plan.operations):
-            ready = [o for o in wave if all(name in confirmed or name not in planned for name in o.after)]
-            self._block(result, [o for o in wave if o not in ready] if len(ready) < len(wave) else [])
+            ready: list[Operation] = []
+            blocked: list[Operation] = []
+            for operation in wave:
+                met = all(name in confirmed or name not in planned for name in operation.after)
+                (ready if met else blocked).append(operation)
+            self._block(result, blocked)
             for chunk in self._chunks(ready):
                 if self._stopping():
                     result.stopped = True

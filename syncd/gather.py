@@ -437,8 +437,8 @@ class Gatherer:
 
     def _load_candidates(self) -> None:
         """Which candidates are linked already: they are somebody else's."""
-        for slot, found in self._candidates.items():
-            self._links.load_refs([(slot[0], candidate.record.id) for candidate in _candidates(found)], Side.QBO)
+        wanted = [(slot[0], each.record.id) for slot, found in self._candidates.items() for each in _candidates(found)]
+        self._links.load_refs(wanted, Side.QBO)
 
     def _entry(self, slot: Slot, seen: Seen) -> Entry | None:
         kind, source_id, _ = slot

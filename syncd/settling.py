@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from syncd.links import LinkBook, record_name
-from syncd.model.lens import Lens, Projection, differing
+from syncd.model.lens import Lens, Projection, differing, pending
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Record, Side
+from syncd.model.records import Kind, Record, Side
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.base import advance
 from syncd.reconciler.cases import ACTIONS
@@ -184,7 +184,7 @@ class Settler:
                 self._variance(tally, operation, link, variance)
         self._end_predecessor(tally, operation, link)
         self._put(tally, link)
-        if self._still_apart(link):
+        if operation.writes_back or self._still_apart(link):
             # Not done yet, and a stop at this very moment must not make it forgotten: no feed will mention it again.
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
         elif not any(held.source_id == link.source_id and held.kind is link.kind for held in tally.held):
@@ -298,11 +298,7 @@ class Settler:
         tally.links.append(link)
         self._links.put(link)
 
-    def _resolve(self, kind: object, reference: str) -> str:
-        from syncd.model.lens import pending
-        from syncd.model.records import Kind
-
-        assert isinstance(kind, Kind)  # noqa: S101 - references name kinds
+    def _resolve(self, kind: Kind, reference: str) -> str:
         return self._links.to_qbo(kind, reference) or pending(kind, reference)
 
     def _source_projection(self, operation: Operation) -> Projection:

@@ -111,4 +111,28 @@ def _check(given: dict[str, Any], *, stop: threading.Event | None = None) -> int
     return code
 
 
-COMMANDS: tuple[click.Command, ...] = (init, token_key, check)
+@click.command(
+    short_help="Create the tables of the reference schema.",
+    name="source-init",
+    epilog="""\b
+Example:
+  syncd source-init --company acme
+""",
+)
+@options.config_option
+@options.company_option
+def source_init(config_path: Path, company: str | None) -> int:
+    """Create the reference schema in a company's source database, or bring it to this version. Existing rows stay."""
+    from syncd.sources.sql.reference import prepare_source
+
+    config = read_config(config_path)
+    chosen = [config.named(company)] if company else [c for c in config.companies if c.source.mapping is None]
+    for each in chosen:
+        prepare_source(each.source)
+        click.echo(f"{each.name}: the tables of the reference schema are there (docs/source-sql.md).")
+    if not chosen:
+        click.echo("Every source maps tables of its own; there is nothing to create.")
+    return EXIT_OK
+
+
+COMMANDS: tuple[click.Command, ...] = (init, token_key, check, source_init)

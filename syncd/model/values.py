@@ -76,7 +76,7 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
 def money(amount: Decimal, currency: str) -> str:
     """Canonical text of an amount: rounded to the currency's minor unit, never a negative zero."""
     rounded = round_money(amount, currency)
-    return str(rounded if rounded else abs(rounded))
+    return str(rounded or abs(rounded))
 
 
 _CENT = Decimal("0.01")

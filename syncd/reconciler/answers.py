@@ -69,7 +69,23 @@ class Answers(Draft):
         if self._known is not None and self._known.state == "orphaned" and self._seen.case is Case.IN_SYNC:
             self._rebase("published again and still the same as the invoice left in QuickBooks")
             return
+        if self._lacks_id():
+            self._give_id()
+            return
         self._planned.unchanged += 1
+
+    def _lacks_id(self) -> bool:
+        """Whether the source keeps QBO's ids and has none for this record: a stop came between the two writes."""
+        record, capability = self._seen.source_record, self._capability
+        keeps = capability.external_id and Verb.UPDATE in capability.verbs
+        permitted = Verb.UPDATE in self._policy.verbs.get(Side.SOURCE, frozenset())
+        lacks = self._seen.case is Case.IN_SYNC and getattr(record, "external_id", None) == ""
+        return keeps and permitted and lacks and self._seen.partner is not None
+
+    def _give_id(self) -> None:
+        assert self._seen.partner is not None  # noqa: S101 - asked before
+        reason = "the source still lacks the id that QuickBooks gave it"
+        self._out.append(self._operation(Side.SOURCE, Verb.UPDATE, reason, record=self._seen.partner.record))
 
     def _on_ignore(self) -> None:
         self._planned.count_ignored(self._kind)

@@ -27,7 +27,7 @@ class Database:
 
     def __init__(self, config: SqlSourceConfig, *, read_only: bool = False) -> None:
         self.config = config
-        self.url = _url(config)
+        self.url = url_of(config)
         self.zone: ZoneInfo = config.zone
         self._read_only = read_only
         try:
@@ -187,7 +187,7 @@ class Database:
         self.engine.dispose()
 
 
-def _url(config: SqlSourceConfig) -> sa.URL:
+def url_of(config: SqlSourceConfig) -> sa.URL:
     try:
         url = sa.make_url(config.url.get_secret_value())
     except (sa.exc.ArgumentError, ValueError):

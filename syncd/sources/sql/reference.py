@@ -10,8 +10,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from syncd.errors import SourceMisconfigured
+from syncd.errors import SourceMisconfigured, SourceUnavailable
+from syncd.sources.settings import SqlSourceConfig
 from syncd.sources.sql import layout
+from syncd.sources.sql.engine import url_of
 
 
 def create_reference_schema(engine: sa.Engine) -> None:
@@ -29,6 +31,25 @@ def create_reference_schema(engine: sa.Engine) -> None:
                     remedy="Use an empty database or schema, or describe these tables in a mapping.",
                 )
     upgrade_reference_schema(engine)
+
+
+def prepare_source(config: SqlSourceConfig) -> None:
+    """Create or upgrade the reference schema in the database that ``config`` names. An SQLite file comes into being.
+
+    Raises ``SourceMisconfigured`` for a source with tables of its own, ``SourceUnavailable`` where it cannot be done.
+    """
+    if config.mapping is not None:
+        raise SourceMisconfigured(
+            "This source maps tables of its own.", remedy='Only a source with schema = "reference" is created here.'
+        )
+    engine = sa.create_engine(url_of(config), hide_parameters=True)
+    try:
+        create_reference_schema(engine)
+    except sa.exc.SQLAlchemyError as error:
+        said = str(getattr(error, "orig", error)).strip()
+        raise SourceUnavailable(f"The tables could not be created: {said}") from None
+    finally:
+        engine.dispose()
 
 
 def upgrade_reference_schema(engine: sa.Engine, revision: str = "head") -> None:
