@@ -37,7 +37,7 @@ class Sizes(msgspec.Struct, frozen=True):
     naive_push: int = 1_000
     paced: int = 5_000
     naive_paced: int = 1_000
-    speed: float = 8.0
+    speed: float = 4.0
 
 
 DEFAULT = Sizes()

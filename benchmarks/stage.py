@@ -180,8 +180,8 @@ def connect(spec: Spec) -> Spec:
     return msgspec.structs.replace(spec, realm=realm)
 
 
-def fill_source(spec: Spec) -> None:
-    """Put the whole business into the source's database, changed last a long time ago."""
+def fill_source(spec: Spec, *, linked: bool) -> None:
+    """Put the whole business into the source's database, changed last a long time ago; with QBO's ids if ``linked``."""
     engine = sa.create_engine(spec.source_url)
     size = spec.size
     with engine.begin() as connection:
@@ -195,7 +195,9 @@ def fill_source(spec: Spec) -> None:
                 layout.invoice.insert(), [data.invoice_row(place, size, lines[place]) for place in places]
             )
             connection.execute(layout.invoice_line.insert(), [line for rows in lines.values() for line in rows])
-        for table in (layout.client, layout.item, layout.invoice):
+        for table, above in ((layout.client, 0), (layout.item, 0), (layout.invoice, data.FIRST_INVOICE)):
+            qbo_id = sa.cast(table.c.id + above, sa.Text()) if linked else None
+            connection.execute(table.update().values(qbo_id=qbo_id))
             connection.execute(table.update().values(updated_at="2026-01-05 09:00:00.000"))
     engine.dispose()
 

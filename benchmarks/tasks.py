@@ -26,7 +26,7 @@ SAMPLE = 10_000
 def empty(spec: Spec) -> Figures:
     """A company that has everything still to be pushed."""
     made = stage.connect(spec)
-    stage.fill_source(made)
+    stage.fill_source(made, linked=False)
     _keep(made)
     return Figures()
 
@@ -34,7 +34,7 @@ def empty(spec: Spec) -> Figures:
 def linked(spec: Spec) -> Figures:
     """A company whose two sides are in agreement and linked."""
     made = stage.connect(spec)
-    stage.fill_source(made)
+    stage.fill_source(made, linked=True)
     stage.fill_books(made)
     stage.link(made)
     _keep(made)
@@ -131,8 +131,8 @@ def _pace(held: Stage, spec: Spec, after: int) -> dict[str, float]:
     writes = [one for one in asked if one["endpoint"] == "batch" and one["requestid"] and not one["throttled"]]
     return {
         "batches": len(writes),
-        "batch_seconds": writes[-1]["at"] - writes[0]["at"],
-        "run_seconds": writes[-1]["at"] - asked[0]["at"],
+        "batch_seconds": float(writes[-1]["at"] - writes[0]["at"]),
+        "run_seconds": float(writes[-1]["at"] - asked[0]["at"]),
         "refused": sum(one["throttled"] for one in asked),
     }
 
@@ -185,7 +185,7 @@ def naive_push(spec: Spec) -> Figures:
     figures = meter.stop(records=spec.size.invoices + spec.size.clients)
     if spec.throttle:
         asked = [r for r in program.admin.requests(after=meter.first_request, limit="100000") if not r["throttled"]]
-        figures.other |= {"run_seconds": asked[-1]["at"] - asked[0]["at"]}
+        figures.other |= {"run_seconds": float(asked[-1]["at"] - asked[0]["at"])}
     return figures
 
 

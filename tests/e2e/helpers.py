@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from syncd.model.records import Kind
@@ -219,3 +223,74 @@ def documents(world: World) -> dict[str, list[Any]]:
 def totals(records: Iterable[Mapping[str, Any]]) -> Decimal:
     """The sum of what documents are worth."""
     return sum((Decimal(record["TotalAmt"]) for record in records), Decimal(0))
+
+
+# ---- the command line
+
+_CONFIG = """\
+[syncd]
+state_url = "{state}"
+encryption_key_file = "{home}/encryption.key"
+
+[[company]]
+name = "{name}"
+profile = "ruddr"
+
+[company.qbo]
+realm_id = "{realm}"
+environment = "sandbox"
+client_id = "sandbox-client"
+client_secret_file = "{home}/client.secret"
+api_url = "{base}"
+token_url = "{base}/oauth2/v1/tokens/bearer"
+authorize_url = "{base}/connect/oauth2"
+revoke_url = "{base}/v2/oauth2/tokens/revoke"
+throttle = false
+
+[company.source]
+type = "sql"
+url = "{source}"
+schema = "reference"
+
+[company.settings]
+default_item = "Services"
+deposit_account = "Undeposited Funds"
+discount_account = "Discounts given"
+"""
+
+
+def configure(world: World) -> Path:
+    """A configuration for the command line, in a directory of its own."""
+    home = world.directory / f"{world.name}-config"
+    home.mkdir()
+    for name, text in (("encryption.key", world.key.decode()), ("client.secret", "sandbox-secret")):
+        (home / name).write_text(text)
+        (home / name).chmod(0o600)
+    text = _CONFIG.format(
+        state=world.state_url,
+        home=home,
+        name=world.name,
+        realm=world.realm,
+        base=world.sandbox.base_url,
+        source=world.source_url,
+    )
+    path = home / "syncd.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def command(config: Path, *arguments: str) -> list[str]:
+    """The ``syncd`` command as an operator types it."""
+    return [sys.executable, "-c", "from syncd.cli import main; main()", *arguments, "--config", str(config)]
+
+
+def syncd(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(command(config, *arguments), check=False, capture_output=True, text=True, timeout=120)
+
+
+def files(directory: Path) -> dict[str, str]:
+    """Every file below a directory with the hash of its bytes."""
+    found = (path for path in sorted(directory.rglob("*")) if path.is_file())
+    return {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}

@@ -15,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from syncd.report import CycleRequest
+from syncd.sandbox.server import RunningSandbox
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, documents, mutations, once, same_books, snapshot
 from tests.support.world import World
+from tests.support.world import world as new_world
 
 INVOICES = 60
 ROOT = Path(__file__).parents[2]
-SMALL = {"batch_size": 4}
+SMALL = {"batch_size": 6}
 
 
 class Runner:
@@ -75,13 +78,13 @@ def fill(world: World) -> None:
     world.payment(clients[0], (1, "0.50"), (11, "0.25"), reference="P-BOTH")
 
 
-@pytest.fixture
-def undisturbed(make: Make) -> World:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -> Iterator[World]:
     """What it should come to: the same source, one run."""
-    other = make(name="undisturbed")
-    fill(other)
-    other.run()
-    return other
+    with new_world(tmp_path_factory.mktemp("undisturbed"), sandbox, name="undisturbed") as other:
+        fill(other)
+        other.run()
+        yield other
 
 
 def posts(world: World) -> int:
@@ -118,18 +121,20 @@ def finish(world: World, running: Runner) -> None:
 
 
 @pytest.mark.failure("F-1", "F-6", "F-7")
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("numbers", [True, False], ids=["own-numbers", "quickbooks-numbers"])
-def test_killed_while_each_kind_of_write_is_on_its_way(make: Make, when: str, numbers: bool) -> None:
+@pytest.mark.parametrize(
+    ("when", "numbers"),
+    [("before", True), ("after", True), ("after", False)],
+    ids=["before the commit", "after the commit", "after the commit, QuickBooks numbers"],
+)
+def test_killed_while_each_kind_of_write_is_on_its_way(
+    make: Make, undisturbed: World, when: str, numbers: bool
+) -> None:
     """The answer is held back, so that the kill falls exactly between the commit in QuickBooks and our hearing of it,
     or exactly before the commit."""
-    undisturbed = make(name="undisturbed", custom_txn_numbers=numbers)
-    fill(undisturbed)
-    undisturbed.run()
     world = make(qbo=SMALL, custom_txn_numbers=numbers)
     fill(world)
     with runner(world) as running:
-        for nth in (1, 2, 3, 5, 6, 8):
+        for nth in (1, 2, 4, 6):
             before = len(world.sandbox.requests(realm=world.realm, endpoint="batch"))
             world.sandbox.add_fault(
                 "stall", seconds=1.0, when=when, then="reset", endpoint="batch", nth=nth, realm=world.realm
@@ -153,14 +158,14 @@ def test_killed_while_each_kind_of_write_is_on_its_way(make: Make, when: str, nu
 
 
 @pytest.mark.failure("F-1", "F-6")
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_any_time(make: Make, undisturbed: World, seed: int) -> None:
     rng = random.Random(seed)
     world = make(qbo=SMALL)
     fill(world)
     kills = 0
     with runner(world) as running:
-        for _ in range(12):
+        for _ in range(8):
             seen, wanted = posts(world), rng.randint(0, 5)
             child = running.start()
             pause = rng.random() * 0.08
@@ -175,7 +180,7 @@ def test_killed_at_any_time(make: Make, undisturbed: World, seed: int) -> None:
             kills += running.wait() == -signal.SIGKILL
             time.sleep(0.06)
         finish(world, running)
-    assert kills >= 4
+    assert kills >= 3
     recovered(world, undisturbed)
 
 
@@ -204,8 +209,6 @@ def test_the_stop_event_is_heard_between_two_writes(make: Make, undisturbed: Wor
         done.append(number)
         if len(done) == 4:
             world.stop.set()
-
-    from syncd.report import CycleRequest
 
     report = world.engine.reconcile(CycleRequest(approve_first_run=True), progress)
     assert "next run goes on" in report.notes[0]

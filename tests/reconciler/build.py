@@ -158,6 +158,11 @@ def seen(record: Any, version: str) -> Any:
     return Present(record, version) if isinstance(record, Client | Item | Invoice | Payment) else record
 
 
+def told(base: Any) -> Any:
+    """The record once the source was told QBO's id of it."""
+    return change(base, external_id=base.id.upper()) if isinstance(base, Invoice | Payment) else base
+
+
 def known(base: Record, *, qbo: Record | None = None, settings: Settings = SETTINGS, **parts: Any) -> Known:
     """The link of ``base`` with the base that both sides agreed on; ``qbo`` where QBO's half is another."""
     kind, other, eye = kind_of(base), qbo or twin(base), lens(settings)
@@ -178,7 +183,7 @@ def linked(base: Any, source: Any = SAME, qbo: Any = SAME, **parts: Any) -> Entr
     other = half or twin(base)
     return Entry(
         kind=kind_of(base),
-        source=Present(base, "s1") if source is SAME else seen(source, "s2"),
+        source=Present(told(base), "s1") if source is SAME else seen(source, "s2"),
         qbo=Present(other, "q1") if qbo is SAME else seen(qbo, "q2"),
         known=known(base, qbo=half, **link_parts),
         **parts,

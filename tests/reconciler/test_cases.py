@@ -359,6 +359,16 @@ def test_in_sync_is_nothing(record: Record) -> None:
 
 
 @pytest.mark.case("C20")
+@pytest.mark.parametrize("record", [invoice(), payment()], ids=["invoice", "payment"])
+def test_a_source_that_keeps_the_ids_of_qbo_is_told_one_that_it_lacks(record: Record) -> None:
+    """A stop between the two writes leaves a record that is in sync and does not know it."""
+    made = one(linked(record, record), links=V1)
+    assert (made.side, made.verb, made.fields, made.changes) == (Side.SOURCE, Verb.UPDATE, (), ())
+    assert (made.qbo_id, made.expected_source) == (record.id.upper(), "s2")
+    assert plan(linked(record, record), links=V1, capabilities={}).unchanged == 1
+
+
+@pytest.mark.case("C20")
 def test_what_the_feeds_do_not_mention_is_nothing() -> None:
     assert plan(linked(invoice(), UNCHANGED, UNCHANGED)).operations == ()
 
