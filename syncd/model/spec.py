@@ -19,7 +19,8 @@ class KindSpec(msgspec.Struct, frozen=True):
 
     ``fields``: the owned fields in the order they are shown. ``line_fields``: parts of the field ``lines``.
     ``needs``: kinds that must be linked before a record of this kind can be written.
-    ``money_fields``: fields whose difference is money. ``fixed``: fields QBO never lets change after creation.
+    ``money_fields``: fields whose difference is money. ``decisive``: others whose difference after a write is no mere
+    reformatting either (whose document it is, and when). ``fixed``: fields QBO never lets change after creation.
     ``coupled``: fields that hang together, so that a change of one is a change of all. ``dates``: the fields that
     decide in which accounting period it falls. ``transaction``: whether QBO can delete it (lists can only be
     deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written.
@@ -31,6 +32,7 @@ class KindSpec(msgspec.Struct, frozen=True):
     needs: tuple[Kind, ...] = ()
     money_fields: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    decisive: tuple[str, ...] = ()
     coupled: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
     transaction: bool = False
@@ -64,6 +66,7 @@ _SPECS = (
         line_fields=("item", "description", "quantity", "rate", "amount", "taxable"),
         needs=(Kind.CLIENT, Kind.ITEM),
         money_fields=("currency", "lines", "discount", "tax", "total"),
+        decisive=("client", "issue_date"),
         coupled=("lines", "discount", "tax", "total"),
         dates=("issue_date",),
         fixed=("currency",),
@@ -76,6 +79,7 @@ _SPECS = (
         fields=("client", "date", "amount", "currency", "allocations", "reference", "notes"),
         needs=(Kind.CLIENT, Kind.INVOICE),
         money_fields=("currency", "amount", "allocations"),
+        decisive=("client", "date"),
         coupled=("amount", "allocations"),
         dates=("date",),
         fixed=("currency",),

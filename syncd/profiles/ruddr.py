@@ -29,7 +29,8 @@ POLICY = Policy(
             flows=frozenset({State.LIVE}),
             default_owner=Owner.SOURCE,
             answers={
-                Case.ADOPT_DIFF: Answer.HOLD,
+                # Same name and currency, another e-mail: the same customer, left as QuickBooks has it.
+                Case.ADOPT_DIFF: Answer.RECORD,
                 Case.QBO_EDITED: Answer.RECORD,
                 Case.SRC_GONE: Answer.ORPHAN,
                 Case.SRC_GONE_QBO_EDITED: Answer.ORPHAN,

@@ -35,20 +35,21 @@ def advance(
 
     Fields that were written, and fields on which both sides agree anyway, move to what the sides hold now. The rest
     stays as it was, so that an edit not yet dealt with is still seen as one. Where the two halves of a written field
-    differ, the other side reformatted what it was given: an echo, accepted. Where money differs, that is a variance
-    for a person (never absorbed, never an echo).
+    differ, the other side reformatted what it was given: an echo, accepted. Where money, the customer or the date
+    differs, that is a variance for a person (never absorbed, never an echo).
     """
     different = differing(source, qbo)
     moved = written | (source.keys() & qbo.keys()) - different
     new_source = {**old_source, **{name: source[name] for name in moved if name in source}}
     new_qbo = {**old_qbo, **{name: qbo[name] for name in moved if name in qbo}}
     echoes = written & different
-    variance = frozenset(name for name in echoes & set(SPECS[kind].money_fields) if _money_differs(name, source, qbo))
+    matters = {*SPECS[kind].money_fields, *SPECS[kind].decisive}
+    variance = frozenset(name for name in echoes & matters if _differs_for_good(name, source, qbo))
     kept = frozenset(name for name in accepted if new_source.get(name) != new_qbo.get(name))
     return Settled(new_source, new_qbo, (kept | echoes) - variance, variance)
 
 
-def _money_differs(name: str, source: Projection, qbo: Projection) -> bool:
+def _differs_for_good(name: str, source: Projection, qbo: Projection) -> bool:
     if name != "lines":
         return True
     return _amounts(source[name]) != _amounts(qbo[name])

@@ -60,11 +60,19 @@ def match(
     certain, doubtful = [], []
     whole = [name for name in key if name in source]
     for candidate, projection in candidates:
-        if whole and all(_equal(name, source, projection) for name in whole):
+        if whole and all(_certain(kind, name, source, projection) for name in whole):
             certain.append(candidate)
         elif any(_alike(names, source, projection) for names in _RECOGNISED_BY[kind]):
             doubtful.append(candidate)
     return Match(tuple(certain), tuple(doubtful))
+
+
+def _certain(kind: Kind, name: str, source: Projection, qbo: Projection) -> bool:
+    """A customer is the same by identical spelling alone (R-110); another case or spacing is for a person to judge.
+    An item spelt otherwise is still the only one that QBO can have of that name."""
+    if kind is Kind.CLIENT:
+        return source.get(name) == qbo.get(name)
+    return _equal(name, source, qbo)
 
 
 def _alike(names: Sequence[str], source: Projection, qbo: Projection) -> bool:

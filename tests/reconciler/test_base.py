@@ -64,6 +64,12 @@ def test_money_that_does_not_agree_is_a_variance_and_never_an_echo() -> None:
         assert (made.variance, made.accepted) == ({name}, NOTHING), name
 
 
+def test_another_customer_or_date_than_was_sent_is_a_variance() -> None:
+    for name in ("client", "issue_date"):
+        made = settle({name: "C1"}, {name: "C2"}, written=name)
+        assert (made.variance, made.accepted) == ({name}, NOTHING), name
+
+
 def test_not_even_if_the_field_was_let_differ_before() -> None:
     """Reformatted lines were accepted once; that is no leave for other amounts in them later."""
     apart = (lines("10.00", "a  b"), lines("10.00", "a b"))
@@ -120,6 +126,7 @@ def test_fields_neither_written_nor_agreed_keep_their_old_halves(
             expected = now.get(name, old.get(name)) if moves else old.get(name)
             assert new.get(name) == expected, name
     assert not made.variance & made.accepted
-    assert made.variance <= written & frozenset(SPECS[Kind.INVOICE].money_fields)
+    matters = {*SPECS[Kind.INVOICE].money_fields, *SPECS[Kind.INVOICE].decisive}
+    assert made.variance <= written & matters
     assert made.accepted <= written | accepted
     assert not {name for name in made.accepted if made.source.get(name) == made.qbo.get(name)}
