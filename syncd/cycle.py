@@ -25,7 +25,7 @@ from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.entries import Rails, SideCapability, View
 from syncd.reconciler.plan import Brake, Operation, Plan
-from syncd.reconciler.policy import Policy
+from syncd.reconciler.policy import Answer, Case, Policy
 from syncd.reconciler.reconcile import reconcile
 from syncd.recovery import Recovered, Recovery
 from syncd.report import CycleReport, CycleRequest
@@ -344,9 +344,23 @@ class Cycle:
         changes = parts.source.changes(before.source, known)
         horizon = _FAR if request.every_dirty else parts.clock.now()
         dirty = parts.store.dirty(parts.company, horizon)
+        if books is not None and not request.every_dirty:
+            dirty = self._with_waiting(dirty, books)
         counts = {kind.value: count for kind, count in changes.counts.items()}
         cursors = Cursors(qbo=qbo_cursor, source=changes.watermark, counts=counts)
         return Observed(changes=changes, books=books, dirty=dirty, cursors=cursors, before=before)
+
+    def _with_waiting(self, due: list[Dirty], books: BooksChanges) -> list[Dirty]:
+        """Where new records of a kind may be brought into the source, those of the source that wait come along although
+        their time has not come: one of them may be the same, and it must not come into being twice."""
+        policy = self._parts.policy
+        importable = {k for k, rules in policy.kinds.items() if rules.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE}
+        kinds = {kind for kind in importable if books.records.get(kind)}
+        if not kinds:
+            return due
+        waiting = self._parts.store.dirty(self._parts.company, _FAR)
+        known = {(record.kind, record.source_id, record.qbo_id) for record in due}
+        return due + [w for w in waiting if w.kind in kinds and (w.kind, w.source_id, w.qbo_id) not in known]
 
     def _rails(self, company: Company, observed: Observed, gathered: Gathered) -> Rails:
         parts = self._parts

@@ -376,7 +376,7 @@ class Gatherer:
             for slot, seen in self._seen.items():
                 if slot[0] is not kind or not isinstance(seen.source, Present):
                     continue
-                unlinked = seen.link is None or seen.link.state is LinkState.TOMBSTONED
+                unlinked = seen.link is None or seen.link.state is LinkState.TOMBSTONED or not slot[2]
                 lost = seen.link is not None and isinstance(seen.qbo, Absent)
                 flows = getattr(seen.source.record, "state", State.LIVE) in policy.flows
                 flows = flows and (not policy.when_needed or (kind, slot[1]) in self._needed)
