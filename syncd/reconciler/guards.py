@@ -56,7 +56,7 @@ def _whole_company(operations: Sequence[Operation], view: View) -> Iterable[Brak
     if rails.halted:
         yield Brake(
             rail="halted",
-            text=f"This company is halted: {rails.halted}.",
+            text=f"This company is halted: {rails.halted.rstrip('.')}.",
             override="syncd resume --reason '…'",
             count=len(everything),
             stopped=everything,
@@ -110,7 +110,12 @@ def _vanished(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
             ),
             view.overrides.allow_removals.get(kind, 0),
         )
-        if missing > allowed:
+        stopped = _ids(
+            operations,
+            lambda o, k=kind: o.kind is k and o.verb in DESTRUCTIVE_VERBS | {Verb.ORPHAN, Verb.FORGET},  # type: ignore[misc]  # bound per turn
+        )
+        # Where the policy holds them all, there is nothing to stop: the holds say it, and a halt would last for ever.
+        if missing > allowed and stopped:
             where = "the source" if side is Side.SOURCE else "QuickBooks"
             yield Brake(
                 rail="vanished",
@@ -121,10 +126,7 @@ def _vanished(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
                 kind=kind,
                 side=side,
                 count=missing,
-                stopped=_ids(
-                    operations,
-                    lambda o, k=kind: o.kind is k and o.verb in DESTRUCTIVE_VERBS | {Verb.ORPHAN, Verb.FORGET},  # type: ignore[misc]  # bound per turn
-                ),
+                stopped=stopped,
             )
 
 

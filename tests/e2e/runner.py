@@ -33,16 +33,22 @@ def run(spec: dict[str, Any]) -> int:
         try:
             return engine.reconcile(CycleRequest(approve_first_run=True)).exit_code
         except SyncdError as error:
-            print(f"# {error}", file=sys.stderr)
+            sys.stderr.write(f"{error}\n")
             return error.exit_code
         finally:
             engine.close()
 
 
+def say(what: object) -> None:
+    """One line for the test."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Serve until the input ends."""
     spec = json.loads(sys.argv[1])
-    print("ready", flush=True)
+    say("ready")
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -51,9 +57,9 @@ def main() -> None:
                 code = run(spec)
             finally:
                 os._exit(code)
-        print(child, flush=True)
+        say(child)
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        say(os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rows that cannot be booked: each is held with a reason a bookkeeper understands, and all others go on (F-18, F-97)."""
+"""Rows that cannot be booked: each is held with a reason, in words, and all others go on (F-18, F-97)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from syncd.model.records import Kind
 from tests.e2e.helpers import at_rest, born, held, once, row
@@ -23,8 +24,6 @@ def good(world: World) -> None:
 
 def loosely(world: World, statement: str, **values: object) -> None:
     """What a program without constraints writes: checks and foreign keys are off for this statement."""
-    import sqlalchemy as sa
-
     with world.database.connect() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
@@ -99,9 +98,7 @@ def test_a_bad_invoice_is_held_and_goes_through_once_repaired(world: World, faul
     at_rest(world)
 
 
-@pytest.mark.parametrize(
-    "name", ["Ada: Berlin", "Ada\tBerlin", "Ada\nBerlin", "A" * 101, "  ", "Ada\x07"], ids=repr
-)
+@pytest.mark.parametrize("name", ["Ada: Berlin", "Ada\tBerlin", "Ada\nBerlin", "A" * 101, "  ", "Ada\x07"], ids=repr)
 def test_a_name_that_quickbooks_does_not_take(world: World, name: str) -> None:
     good(world)
     client = world.client(name)
@@ -195,7 +192,7 @@ def test_a_linked_invoice_that_becomes_unreadable_is_no_removal(world: World) ->
 
 
 def test_text_in_many_scripts_comes_and_goes_unchanged(world: World) -> None:
-    text = "Büro – 東京 – кофе – قهوة – 😀 – O'Neil & \"Sons\" <b>"
+    text = 'Büro – 東京 – кофе – قهوة – 😀 – O\'Neil & "Sons" <b>'
     world.invoice(world.client(text.replace("<b>", "b")), "ÄÖ-1", ("10.00", text), notes=f"{text}\n\nzwei")
     world.run()
     sent = world.one("Invoice")

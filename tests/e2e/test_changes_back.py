@@ -99,7 +99,9 @@ def test_an_edit_in_the_source_of_a_published_invoice_is_sent(world: World) -> N
     assert (str(now["DueDate"]), now["CustomerMemo"]["value"]) == ("2026-07-01", "Thanks")
     assert len(sales_lines(now)) == 2
     at_rest(world)
-    world.sql("UPDATE invoice_line SET amount = '25', rate = '25' WHERE invoice_id = :id AND description = 'b'", id=invoice)
+    world.sql(
+        "UPDATE invoice_line SET amount = '25', rate = '25' WHERE invoice_id = :id AND description = 'b'", id=invoice
+    )
     world.sql("UPDATE invoice SET total = '35' WHERE id = :id", id=invoice)
     world.run()
     assert Decimal(world.one("Invoice")["TotalAmt"]) == 35
@@ -199,6 +201,18 @@ def test_an_invoice_deleted_in_quickbooks_is_held_and_recreated_only_on_a_word(w
     assert born(world, "Invoice") == {"INV-1": 2}
     assert len(world.books("Invoice")) == 1
     at_rest(world)
+
+
+def test_several_invoices_deleted_in_quickbooks_are_held_and_halt_nothing(world: World) -> None:
+    """Nothing is to be removed, so no brake has anything to stop: the company goes on with everything else."""
+    gone = [published(world, number=f"INV-{n}")[1] for n in (1, 2, 3)]
+    for each in gone:
+        world.accountant.delete("Invoice", each)
+    world.invoice(1, "INV-4")
+    report = world.run()
+    assert (report.outcome, report.plan.brakes) == ("held", ())
+    assert [i["DocNumber"] for i in world.books("Invoice")] == ["INV-4"]
+    at_rest(world, differ=["INV-1", "INV-2", "INV-3"], held=3)
 
 
 def test_deleted_in_quickbooks_and_the_source_follows_on_a_word(world: World) -> None:

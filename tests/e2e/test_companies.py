@@ -81,7 +81,9 @@ def test_both_run_at_the_same_time(pair: tuple[World, World]) -> None:
 def test_a_second_runner_is_turned_away(world: World) -> None:
     world.invoice(world.client("Ada"), "INV-1")
     config = configure(world)
-    world.sandbox.add_fault("stall", seconds=4.0, then="answer", entity="Invoice", operation="create", realm=world.realm)
+    world.sandbox.add_fault(
+        "stall", seconds=4.0, then="answer", entity="Invoice", operation="create", realm=world.realm
+    )
     first = threading.Thread(target=world.run)
     first.start()
     try:

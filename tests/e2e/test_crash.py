@@ -10,15 +10,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from syncd.report import CycleRequest
 from syncd.sandbox.server import RunningSandbox
 from tests.e2e.conftest import Make
-from tests.e2e.helpers import at_rest, documents, mutations, once, same_books, snapshot
+from tests.e2e.helpers import (
+    at_rest,
+    command,
+    configure,
+    documents,
+    mutations,
+    once,
+    same_books,
+    snapshot,
+    syncd,
+)
 from tests.support.world import World
 from tests.support.world import world as new_world
 
@@ -71,7 +83,9 @@ def fill(world: World) -> None:
     clients = [world.client(f"Client {n}") for n in range(10)]
     for number in range(INVOICES):
         client = clients[number % 10]
-        lines = [(f"{rng.randint(1, 900)}.{rng.randint(0, 99):02}", f"Part {k}", rng.choice(with_items)) for k in (1, 2)]
+        lines = [
+            (f"{rng.randint(1, 900)}.{rng.randint(0, 99):02}", f"Part {k}", rng.choice(with_items)) for k in (1, 2)
+        ]
         invoice = world.invoice(client, f"INV-{number:03}", *lines)
         if number % 2:
             world.payment(client, (invoice, lines[0][0]), reference=f"P-{number:03}")
@@ -90,6 +104,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbo
 def posts(world: World) -> int:
     """Writes of this company that the look-alike has seen so far, committed or not."""
     return len(mutations(world, 0))
+
+
+def batches(world: World, wanted: int) -> bool:
+    """Whether so many batches of this company have reached the look-alike."""
+    return len(world.sandbox.requests(realm=world.realm, endpoint="batch")) >= wanted
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -112,9 +131,9 @@ def recovered(world: World, undisturbed: World) -> None:
 
 
 def finish(world: World, running: Runner) -> None:
-    """Runs until one ends well; two have to do."""
+    """Runs until one ends well; the second has to."""
     codes = []
-    for _ in range(2):
+    while 0 not in codes and len(codes) < 2:
         running.start()
         codes.append(running.wait())
     assert codes[-1] == 0, codes
@@ -122,25 +141,25 @@ def finish(world: World, running: Runner) -> None:
 
 @pytest.mark.failure("F-1", "F-6", "F-7")
 @pytest.mark.parametrize(
-    ("when", "numbers"),
-    [("before", True), ("after", True), ("after", False)],
+    ("when", "numbers", "places"),
+    [("before", True, (1, 4)), ("after", True, (1, 2, 4, 6)), ("after", False, (2, 5))],
     ids=["before the commit", "after the commit", "after the commit, QuickBooks numbers"],
 )
 def test_killed_while_each_kind_of_write_is_on_its_way(
-    make: Make, undisturbed: World, when: str, numbers: bool
+    make: Make, undisturbed: World, when: str, numbers: bool, places: tuple[int, ...]
 ) -> None:
     """The answer is held back, so that the kill falls exactly between the commit in QuickBooks and our hearing of it,
     or exactly before the commit."""
     world = make(qbo=SMALL, custom_txn_numbers=numbers)
     fill(world)
     with runner(world) as running:
-        for nth in (1, 2, 4, 6):
+        for nth in places:
             before = len(world.sandbox.requests(realm=world.realm, endpoint="batch"))
             world.sandbox.add_fault(
                 "stall", seconds=1.0, when=when, then="reset", endpoint="batch", nth=nth, realm=world.realm
             )
             child = running.start()
-            until(lambda: len(world.sandbox.requests(realm=world.realm, endpoint="batch")) >= before + nth)
+            until(partial(batches, world, before + nth))
             time.sleep(0.05)
             os.kill(child, signal.SIGKILL)
             assert running.wait() == -signal.SIGKILL
@@ -165,7 +184,7 @@ def test_killed_at_any_time(make: Make, undisturbed: World, seed: int) -> None:
     fill(world)
     kills = 0
     with runner(world) as running:
-        for _ in range(8):
+        for _ in range(6):
             seen, wanted = posts(world), rng.randint(0, 5)
             child = running.start()
             pause = rng.random() * 0.08
@@ -173,14 +192,12 @@ def test_killed_at_any_time(make: Make, undisturbed: World, seed: int) -> None:
             while posts(world) < seen + wanted and time.monotonic() < end:
                 time.sleep(0.001)
             time.sleep(pause)
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             kills += running.wait() == -signal.SIGKILL
             time.sleep(0.06)
         finish(world, running)
-    assert kills >= 3
+    assert kills >= 2
     recovered(world, undisturbed)
 
 
@@ -218,3 +235,32 @@ def test_the_stop_event_is_heard_between_two_writes(make: Make, undisturbed: Wor
     world.run()
     recovered(world, undisturbed)
     assert documents(world)["payments"]
+
+
+@pytest.mark.failure("F-1", "F-7", "F-9")
+def test_the_command_is_killed_and_typed_again(make: Make, undisturbed: World) -> None:
+    world = make()
+    fill(world)
+    config = configure(world)
+    world.sandbox.add_fault("stall", seconds=30.0, when="after", then="reset", endpoint="batch", nth=2, count=1)
+    first = subprocess.Popen(
+        command(config, "reconcile", "--approve-first-run"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    until(lambda: any(r["fault_rule"] for r in world.sandbox.requests(realm=world.realm, endpoint="batch")))
+    first.kill()
+    first.wait()
+    world.sandbox.clear_faults()
+    busy = syncd(config, "reconcile")
+    assert busy.returncode == 75, busy.stderr
+    five_minutes_later(world)
+    again = syncd(config, "reconcile")
+    assert again.returncode == 0, again.stdout + again.stderr
+    recovered(world, undisturbed)
+
+
+def five_minutes_later(world: World) -> None:
+    """The lease of a runner that died has run out."""
+    state = sa.create_engine(world.state_url)
+    with state.begin() as connection:
+        connection.execute(sa.text("UPDATE leases SET expires_at = acquired_at"))
+    state.dispose()

@@ -7,8 +7,10 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 import requests
+import sqlalchemy as sa
 
 from syncd.errors import ConfigError
 from syncd.planfile import load_plan, save_plan
@@ -96,8 +98,6 @@ def test_a_dry_run_in_process_sends_nothing_that_could_write(world: World, monke
 
 def _state(world: World) -> list[object]:
     """What the state remembers, but for the count of metered reads: Intuit counts those of a dry run too."""
-    import sqlalchemy as sa
-
     engine = sa.create_engine(world.state_url)
     try:
         with engine.connect() as connection:
@@ -173,8 +173,6 @@ def test_an_edited_or_expired_plan_is_refused(world: World, tmp_path: Path) -> N
     assert not loaded.expired(file.made_at + timedelta(minutes=14))
     assert loaded.expired(file.made_at + timedelta(minutes=16))
     old = tmp_path / "old.json"
-    import msgspec
-
     save_plan(old, msgspec.structs.replace(file, made_at=file.made_at - timedelta(minutes=20)))
     with pytest.raises(ConfigError, match="too old"):
         world.engine.apply(load_plan(old), CycleRequest())

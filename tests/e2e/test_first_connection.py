@@ -1,14 +1,15 @@
-"""The first run against books that have a past (X-6, X-9): adopt what is the same, hold what is not, create the rest."""
+"""The first run against books that have a past (X-6, X-9): adopt the same, hold the doubtful, create the rest."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import msgspec
 import pytest
 
 from syncd.model.records import Kind
+from syncd.state.values import Settlement
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import (
     answer,
@@ -130,16 +131,12 @@ def test_what_is_older_than_the_start_date_stays_home(make: Make) -> None:
 
 
 def test_a_link_that_is_adopted_is_kept_when_everything_is_read_again(world: World) -> None:
-    """Thirty days without a run: the feed has nothing to say of that time, so everything is read, and nothing is new."""
+    """Forty days without a run: the feed says nothing of that time, so everything is read, and nothing is new."""
     known = customer(world, "Ada")
     invoice = world.invoice(world.client("Ada"), "INV-1")
     world.run()
     cursors = world.store.cursors(world.name)
     lease = world.store.acquire(world.name, "test", 60)
-    from datetime import timedelta
-
-    from syncd.state.values import Settlement
-
     old = msgspec.structs.replace(cursors, qbo=cursors.qbo - timedelta(days=40) if cursors.qbo else None, source="")
     world.store.settle(lease, Settlement(cursors=old), run_id="")
     world.store.release(lease)
@@ -150,10 +147,6 @@ def test_a_link_that_is_adopted_is_kept_when_everything_is_read_again(world: Wor
 
 @pytest.mark.failure("F-31", "F-48")
 def test_a_deletion_that_the_feed_has_forgotten_is_still_noticed(world: World) -> None:
-    from datetime import timedelta
-
-    from syncd.state.values import Settlement
-
     ada = world.client("Ada")
     invoice = world.invoice(ada, "INV-1")
     world.payment(ada, (invoice, "10.00"), reference="P-1")

@@ -120,9 +120,7 @@ def test_a_payment_changed_in_quickbooks_is_pulled(world: World, books: Books) -
     (line,) = sent["Line"]
     other = {"Amount": Decimal(30), "LinkedTxn": [{"TxnId": books.ids[1], "TxnType": "Invoice"}]}
     first = {"Amount": Decimal(60), "LinkedTxn": line["LinkedTxn"]}
-    world.accountant.save(
-        "Payment", {**sent, "TotalAmt": Decimal(90), "TxnDate": "2026-03-25", "Line": [first, other]}
-    )
+    world.accountant.save("Payment", {**sent, "TotalAmt": Decimal(90), "TxnDate": "2026-03-25", "Line": [first, other]})
     world.run()
     here = row(world, "payment", payment)
     assert (money(here["amount"]), str(here["date"])) == (90, "2026-03-25")

@@ -181,8 +181,13 @@ def test_a_source_that_can_only_be_read_says_so(full: World) -> None:
     sent = full.books("Invoice")[0]
     full.accountant.save(
         "Invoice",
-        {"Id": sent["Id"], "SyncToken": full.accountant.read("Invoice", sent["Id"])["SyncToken"], "sparse": True,
-         "CustomerRef": sent["CustomerRef"], "DueDate": "2026-10-10"},
+        {
+            "Id": sent["Id"],
+            "SyncToken": full.accountant.read("Invoice", sent["Id"])["SyncToken"],
+            "sparse": True,
+            "CustomerRef": sent["CustomerRef"],
+            "DueDate": "2026-10-10",
+        },
     )
     assert full.run().outcome == "held"
     assert "permission denied" in held(full)[0].reason
