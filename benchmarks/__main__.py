@@ -89,8 +89,8 @@ def _options() -> argparse.Namespace:
     unknown = set(options.only) - set(BENCHMARKS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
-    if options.small < 4000 or options.records < options.small:
-        parser.error("the benchmarks edit 4,000 invoices: --small must be 4000 at least, --records no less than it")
+    if options.small < 6000 or options.records < options.small:
+        parser.error("the benchmarks edit 6,000 invoices: --small must be 6000 at least, --records no less than it")
     return options
 
 
@@ -133,11 +133,11 @@ def _on_linked(wanted: list[str], sizes: Sizes) -> list[Line]:
         if "audit" in wanted:
             lines += report.audit(sizes.records, run("audit"), naive)
         if "change" in wanted:
-            big, big_naive = run("change"), run("naive_change")
+            big, big_few, big_naive = run("change"), run("change_few"), run("naive_change")
     if "change" in wanted:
         with _company("linked", sizes.small) as run:
-            small = run("change")
-        lines += report.change(sizes.records, sizes.small, big, small, big_naive)
+            small, small_few = run("change"), run("change_few")
+        lines += report.change(sizes.records, sizes.small, (big, small), (big_few, small_few), big_naive)
     return lines
 
 

@@ -18,6 +18,9 @@ from benchmarks.stage import Spec, Stage
 
 IDLE_CYCLES = 5
 EDITS = 1000
+"""Edits on each side; on QuickBooks' side as many as there can be in a change feed that may have been cut."""
+FEW = 900
+"""So few that the feed is certain to be whole."""
 BATCH = 30
 SAMPLE = 10_000
 """How many records the naive program reads at most; what it costs is scaled from there."""
@@ -61,14 +64,26 @@ def idle(spec: Spec) -> Figures:
 
 def change(spec: Spec) -> Figures:
     """A cycle after edits on both sides; and the one after it, in which our own writes come back."""
+    return _change(Stage(spec), EDITS, 1)
+
+
+def change_few(spec: Spec) -> Figures:
+    """The same with fewer edits, long after those."""
     held = Stage(spec)
+    held.admin.advance(3 * held.config.companies[0].qbo.cdc_overlap_seconds)
+    with sa.create_engine(spec.source_url).begin() as connection:
+        connection.execute(sa.text("UPDATE invoice SET updated_at = '2026-01-05 09:00:00.000'"))
+    return _change(held, FEW, 1 + 4 * EDITS)
+
+
+def _change(held: Stage, edits: int, first: int) -> Figures:
     held.reconcile()
-    edit(spec, held, 1)
-    meter = Meter(held.admin, spec.realm)
+    edit(held, first, edits)
+    meter = Meter(held.admin, held.spec.realm)
     report = held.reconcile()
     figures = meter.stop()
     brakes = "; ".join(brake.text for brake in report.plan.brakes)
-    _expect(report.applied == 2 * EDITS, f"{report.applied} of {2 * EDITS} edits were carried over: {report.outcome} {brakes}")
+    _expect(report.applied == 2 * edits, f"{report.applied} of {2 * edits} carried over, {report.outcome} {brakes}")
     meter.start()
     after = held.reconcile()
     echo = meter.stop()
@@ -78,22 +93,22 @@ def change(spec: Spec) -> Figures:
     return figures
 
 
-def edit(spec: Spec, held: Stage, first: int) -> None:
+def edit(held: Stage, first: int, edits: int) -> None:
     """Edit invoices from ``first`` on: as many in QuickBooks as, after them, in the source."""
-    person = held.admin.connect(spec.realm)
-    for start in range(first, first + EDITS, BATCH):
+    person = held.admin.connect(held.spec.realm)
+    for start in range(first, first + edits, BATCH):
         slim = [
             {"Id": str(data.FIRST_INVOICE + place), "SyncToken": "0", "sparse": True, "DueDate": "2026-12-24"}
-            for place in range(start, min(start + BATCH, first + EDITS))
+            for place in range(start, min(start + BATCH, first + edits))
         ]
         items = [{"bId": body["Id"], "operation": "update", "Invoice": body} for body in slim]
         answers = person.batch(items)
         _expect(all("Invoice" in answer for answer in answers.values()), "the accountant's edits are taken")
-    engine = sa.create_engine(spec.source_url)
+    engine = sa.create_engine(held.spec.source_url)
     with engine.begin() as connection:
         connection.execute(
             sa.text("UPDATE invoice SET notes = 'Edited in the source' WHERE id BETWEEN :first AND :last"),
-            {"first": first + EDITS, "last": first + 2 * EDITS - 1},
+            {"first": first + edits, "last": first + 2 * edits - 1},
         )
     engine.dispose()
 
@@ -156,7 +171,7 @@ def naive_change(spec: Spec) -> Figures:
 
     held = Stage(spec)
     first = 1 + 2 * EDITS
-    edit(spec, held, first)
+    edit(held, first, EDITS)
     held.close()
     program = naive.Program(spec)
     read = min(spec.size.invoices, SAMPLE)
@@ -191,7 +206,8 @@ def naive_push(spec: Spec) -> Figures:
 
 
 TASKS: dict[str, Callable[[Spec], Figures]] = {
-    task.__name__: task for task in (empty, linked, idle, change, audit, push, naive_read, naive_change, naive_push)
+    task.__name__: task
+    for task in (empty, linked, idle, change, change_few, audit, push, naive_read, naive_change, naive_push)
 }
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from syncd.clock import Clock
+from syncd.approval import as_approved, lifted
 from syncd.errors import IdentityChanged, SyncdError
 from syncd.executor import Applied, Executor, Progress
+from syncd.feeds import Observed, observe, rails
 from syncd.gather import Gathered, Gatherer, Slot
 from syncd.heartbeat import heartbeat
 from syncd.links import LinkBook, record_name
@@ -22,72 +22,25 @@ from syncd.model.facts import BooksFacts, Settings
 from syncd.model.lens import Lens
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
-from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
-from syncd.reconciler.entries import Rails, SideCapability, View
-from syncd.reconciler.plan import Brake, Operation, Plan
-from syncd.reconciler.policy import Answer, Case, Policy
+from syncd.parts import Parts
+from syncd.reconciler.entries import SideCapability, View
+from syncd.reconciler.plan import Plan
+from syncd.reconciler.policy import Policy
 from syncd.reconciler.reconcile import reconcile
 from syncd.recovery import Recovered, Recovery
 from syncd.report import CycleReport, CycleRequest
 from syncd.settling import Settler, Tally
-from syncd.sources.base import Source, SourceChanges
+from syncd.sources.base import Source
 from syncd.state.values import Company, Cursors, Dirty, Lease, Link, LinkState, Settlement
 
 if TYPE_CHECKING:
-    from syncd.qbo.books import Books, BooksChanges
-    from syncd.state.store import Store
+    from syncd.qbo.books import BooksChanges
 
 LEASE_SECONDS = 300.0
-RENEW_SECONDS = 60.0
-"""How old the lease may grow before it is prolonged between two writes: a long run stays the only one."""
 FACTS_SECONDS = 3600.0
 """How long company and preferences are believed; a refusal that concerns them makes QBO's side read them at once."""
 ROUNDS = 3
 """How often a record that moved on while it was written is decided anew within one cycle (5010)."""
-
-
-class Parts(msgspec.Struct, frozen=True):
-    """What a cycle works with: everything of one company that outlives a cycle."""
-
-    company: str
-    policy: Policy
-    settings: Settings
-    source: Source
-    books: Books
-    store: Store
-    clock: Clock
-    stop: threading.Event
-    scope_digest: str
-    batch_size: int = 30
-    count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None
-    lease_held: Callable[[bool], None] = lambda _: None
-
-
-class Observed(msgspec.Struct, frozen=True):
-    """What both feeds said, and where the cursors will stand once all of it is settled."""
-
-    changes: SourceChanges
-    books: BooksChanges | None
-    dirty: list[Dirty]
-    cursors: Cursors
-    before: Cursors
-
-
-class Keeper:
-    """Keeps a lease while work goes on; ``LeaseLost`` once another runner has it."""
-
-    def __init__(self, store: Store, lease: Lease, clock: Clock) -> None:
-        self._store = store
-        self._lease = lease
-        self._clock = clock
-        self._renewed = clock.monotonic()
-
-    def __call__(self) -> None:
-        """Prolong the lease if it is time to."""
-        now = self._clock.monotonic()
-        if now - self._renewed >= RENEW_SECONDS:
-            self._store.renew(self._lease)
-            self._renewed = now
 
 
 class Cycle:
@@ -107,7 +60,7 @@ class Cycle:
         """
         started = self._parts.clock.monotonic()
         if approved is not None:
-            request = _lifted(request, approved)
+            request = lifted(request, approved)
         report = self._dry(request) if request.dry_run else self._leased(request, progress, approved)
         return msgspec.structs.replace(report, duration_seconds=self._parts.clock.monotonic() - started)
 
@@ -171,8 +124,7 @@ class Cycle:
         parts = self._parts
         company, facts = self._identify()
         links = LinkBook(parts.store, parts.company)
-        keep = Keeper(parts.store, lease, parts.clock)
-        recovered = self._recover(lease, keep, run_id, request, facts, links)
+        recovered = self._recover(lease, run_id, request, facts, links)
         if request.approve_first_run and company.first_run_approved_at is None:
             parts.store.approve_first_run(parts.company, request.actor)
             company = parts.store.company(parts.company) or company
@@ -189,9 +141,9 @@ class Cycle:
             plan, gathered, observed = self._plan(asked, company, facts, frozenset(recovered.in_doubt), links)
             refused = 0
             if approved is not None:
-                plan, refused = _as_approved(plan, approved)
+                plan, refused = as_approved(plan, approved)
             first_plan = first_plan or plan
-            applied = self._apply(plan, gathered, observed, lease, keep, run_id, request, facts, links, progress)
+            applied = self._apply(plan, gathered, observed, lease, run_id, request, facts, links, progress)
             _add(total, applied)
             self._close(plan, gathered, observed, applied, lease, run_id, partial=bool(asked.ids or asked.kinds))
             only = frozenset(name for o in applied.stale for name in (o.source_id, o.qbo_id) if name)
@@ -229,7 +181,7 @@ class Cycle:
         return company, facts
 
     def _recover(
-        self, lease: Lease, keep: Keeper, run_id: str, request: CycleRequest, facts: BooksFacts, links: LinkBook
+        self, lease: Lease, run_id: str, request: CycleRequest, facts: BooksFacts, links: LinkBook
     ) -> Recovered:
         parts = self._parts
         entries = parts.store.open_entries(parts.company)
@@ -245,7 +197,6 @@ class Cycle:
             links=links,
             lens=lens,
             settler=self._settler(lens, links, run_id, request),
-            keep=keep,
         )
         return recovery.run(entries)
 
@@ -278,7 +229,7 @@ class Cycle:
         self, request: CycleRequest, company: Company, facts: BooksFacts, in_doubt: frozenset[Slot], links: LinkBook
     ) -> tuple[Plan, Gathered, Observed]:
         parts = self._parts
-        observed = self._observe(company, request)
+        observed = observe(parts, request)
         lens = self._lens(facts)
         words = self._words()
         gatherer = Gatherer(
@@ -303,7 +254,7 @@ class Cycle:
             capabilities=self._side_capabilities(),
             to_qbo=links.to_qbo,
             to_source=links.to_source,
-            rails=self._rails(company, observed, gathered),
+            rails=rails(parts, company, observed, gathered),
             overrides=request.overrides,
             default_item=parts.books.default_item() if _has_items(gathered) else "",
         )
@@ -328,78 +279,6 @@ class Cycle:
             for kind, c in self._parts.source.capabilities().items()
         }
 
-    def _observe(self, company: Company, request: CycleRequest) -> Observed:
-        """Read both feeds. QBO first, so that its cursor is never ahead of what the source was compared with."""
-        parts = self._parts
-        before = parts.store.cursors(parts.company)
-        kinds = frozenset(parts.policy.kinds)
-        books, qbo_cursor = None, before.qbo
-        if before.qbo is None:
-            qbo_cursor = parts.books.server_time()
-        else:
-            books = parts.books.changes(before.qbo, sorted(kinds))
-            qbo_cursor = before.qbo if books.unknown else books.cursor
-        sweep = parts.source.needs_keys(before.source) if before.source else frozenset()
-        known = {kind: parts.store.linked_ids(parts.company, kind, Side.SOURCE) for kind in sweep}
-        changes = parts.source.changes(before.source, known)
-        horizon = _FAR if request.every_dirty else parts.clock.now()
-        dirty = parts.store.dirty(parts.company, horizon)
-        if books is not None and not request.every_dirty:
-            dirty = self._with_waiting(dirty, books)
-        counts = {kind.value: count for kind, count in changes.counts.items()}
-        cursors = Cursors(qbo=qbo_cursor, source=changes.watermark, counts=counts)
-        return Observed(changes=changes, books=books, dirty=dirty, cursors=cursors, before=before)
-
-    def _with_waiting(self, due: list[Dirty], books: BooksChanges) -> list[Dirty]:
-        """Where new records of a kind may be brought into the source, those of the source that wait come along although
-        their time has not come: one of them may be the same, and it must not come into being twice."""
-        policy = self._parts.policy
-        importable = {k for k, rules in policy.kinds.items() if rules.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE}
-        kinds = {kind for kind in importable if books.records.get(kind)}
-        if not kinds:
-            return due
-        waiting = self._parts.store.dirty(self._parts.company, _FAR)
-        known = {(record.kind, record.source_id, record.qbo_id) for record in due}
-        return due + [w for w in waiting if w.kind in kinds and (w.kind, w.source_id, w.qbo_id) not in known]
-
-    def _rails(self, company: Company, observed: Observed, gathered: Gathered) -> Rails:
-        parts = self._parts
-        emptied = any(count == 0 for count in observed.changes.counts.values())
-        linked = parts.store.count_links(parts.company) if gathered.entries or emptied else {}
-        return Rails(
-            linked=linked,
-            counts=observed.changes.counts,
-            missing=gathered.missing,
-            churned=self._churned(gathered),
-            first_run=company.first_run_approved_at is None,
-            scope_changed=bool(company.scope_digest) and company.scope_digest != parts.scope_digest,
-            halted=company.halt_reason if company.halted_since is not None else "",
-        )
-
-    def _churned(self, gathered: Gathered) -> frozenset[tuple[Kind, str, str, str]]:
-        """Fields that were written often lately without a new value at their origin (F-52)."""
-        parts = self._parts
-        keys = [
-            (entry.kind, entry.known.source_id, entry.known.qbo_id)
-            for entry in gathered.entries
-            if entry.known is not None
-        ]
-        if not keys:
-            return frozenset()
-        limits = parts.policy.limits
-        since = parts.clock.now() - timedelta(hours=limits.churn_hours)
-        churned = set()
-        for key, writes in parts.store.recent_writes(parts.company, since, keys).items():
-            written: dict[tuple[Side, str], list[object]] = {}
-            for write in writes:
-                if write.verb is Verb.UPDATE:
-                    for name, value in write.written.items():
-                        written.setdefault((write.side, name), []).append(value)
-            for (_, name), history in written.items():
-                if len(history) >= limits.churn_writes and len(set(history)) < len(history):
-                    churned.add((*key, name))
-        return frozenset(churned)
-
     # ---- applying and settling
 
     def _settler(
@@ -415,7 +294,6 @@ class Cycle:
         gathered: Gathered,
         observed: Observed,
         lease: Lease,
-        keep: Keeper,
         run_id: str,
         request: CycleRequest,
         facts: BooksFacts,
@@ -437,7 +315,6 @@ class Cycle:
             stopping=self._stopping,
             batch_size=parts.batch_size,
             count=parts.count,
-            keep=keep,
         )
         return executor.apply(plan, raw=gathered.raw, current=gathered.current, progress=progress)
 
@@ -504,9 +381,6 @@ class Cycle:
         )
 
 
-_FAR = datetime(9999, 1, 1, tzinfo=UTC)
-
-
 def _holder(actor: str) -> str:
     """Who holds a lease, for the one who finds it taken."""
     return f"{actor} on {socket.gethostname()}, process {os.getpid()}"
@@ -544,33 +418,6 @@ def _touched(plan: Plan) -> frozenset[Slot]:
     return frozenset(names | {record_name(o.kind, "", o.qbo_id) for o in plan.operations if o.qbo_id})
 
 
-def _lifted(request: CycleRequest, approved: Plan) -> CycleRequest:
-    """A person has read the plan: that lifts the brakes for what it holds, and for no more than that."""
-    removals: dict[Kind, int] = dict(request.allow_removals)
-    for operation in (*approved.operations, *approved.withheld):
-        if operation.verb in DESTRUCTIVE_VERBS:
-            removals[operation.kind] = removals.get(operation.kind, 0) + 1
-    return msgspec.structs.replace(request, approve_first_run=True, allow_removals=removals)
-
-
-def _as_approved(plan: Plan, approved: Plan) -> tuple[Plan, int]:
-    """Of the plan made now, what was approved and is still the same; and how many approved operations are not.
-
-    What was not in the approved plan is left for the next cycle. Holds are kept: they are findings, not writes.
-    """
-    reviewed = (*approved.operations, *approved.withheld)
-    wanted = {operation.id: operation for operation in reviewed}
-    kept = tuple(o for o in plan.operations if wanted.get(o.id) == o or o.verb is Verb.HOLD)
-    done = {operation.id for operation in kept}
-    refused = sum(1 for o in reviewed if o.id not in done and o.verb is not Verb.HOLD)
-    left = tuple(o.id for o in plan.operations if o.id not in done)
-    brakes = plan.brakes
-    if left:
-        text = f"{len(left)} operations were not in the approved plan, or are planned otherwise now."
-        brakes = (*brakes, Brake(rail="not-approved", text=text, override="a new plan", kind=Kind.ITEM, stopped=left))
-    return msgspec.structs.replace(plan, operations=kept, brakes=brakes), refused
-
-
 def _worse(outcome: str) -> str:
     return "held" if outcome == "ok" else outcome
 
@@ -592,6 +439,3 @@ def _add(total: Applied, part: Applied) -> None:
     total.in_doubt += part.in_doubt
     total.undone += part.undone
     total.stopped = total.stopped or part.stopped
-
-
-__all__ = ["Cycle", "Operation", "Parts", "scope_digest"]

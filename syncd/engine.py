@@ -12,7 +12,7 @@ from syncd import profiles
 from syncd.audit import Auditor
 from syncd.checkup import check_books
 from syncd.clock import Clock
-from syncd.cycle import Cycle, Parts, scope_digest
+from syncd.cycle import Cycle, scope_digest
 from syncd.errors import ConfigError
 from syncd.executor import Progress
 from syncd.grant import StoredGrant
@@ -22,6 +22,7 @@ from syncd.model.lens import Lens
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
+from syncd.parts import Parts
 from syncd.planfile import FORMAT, PlanFile
 from syncd.qbo.books import Books
 from syncd.reconciler.plan import Plan

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from syncd.clock import Clock
+from syncd.errors import QboError
 from syncd.links import LinkBook
 from syncd.model.observations import Absent, Present, Problem
 from syncd.model.records import Kind, Record, Side
@@ -107,7 +108,6 @@ class Executor:
         stopping: Callable[[], bool],
         batch_size: int = 30,
         count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None,
-        keep: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
         self._lease = lease
@@ -120,7 +120,7 @@ class Executor:
         self._stopping = stopping
         self._batch_size = batch_size
         self._count = count
-        self._keep = keep
+        self._returning: list[tuple[Operation, Record | None]] = []
 
     def apply(
         self,
@@ -148,11 +148,13 @@ class Executor:
                     result.stopped = True
                     result.undone.extend(chunk)
                     continue
-                self._keep()
                 confirmed |= self._apply_chunk(chunk, raw, current, result)
+                if len(self._returning) >= SOURCE_CHUNK:
+                    self._carry_back(result)
                 done += len(chunk)
                 if progress is not None:
                     progress(done, total, f"{chunk[0].kind}s")
+            self._carry_back(result)
         self._park(result.undone)
         return result
 
@@ -237,7 +239,11 @@ class Executor:
         self._journal.mark_sent(
             self._lease, [(w.journal_id, w.batch_request_id, w.batch_item_id, w.body) for w in writes]
         )
-        outcomes = self._books.send(writes)
+        try:
+            outcomes = self._books.send(writes)
+        except QboError:
+            self._carry_back(result)  # QuickBooks cannot be used any more; the source still can
+            raise
         return self._conclude(
             [(operation, write.journal_id) for (operation, _), write in zip(pairs, writes, strict=True)],
             outcomes,
@@ -327,10 +333,9 @@ class Executor:
         result: Applied,
         current: Mapping[tuple[Kind, str], Record],
     ) -> set[str]:
-        """Store what is known of a chunk, then carry back to the source what QBO decided."""
+        """Store what is known of a chunk, and note what QBO decided that the source has to take back."""
         tally = Tally()
         confirmed: set[str] = set()
-        returning: list[tuple[Operation, Record | None]] = []
         for (operation, journal_id), outcome in zip(pairs, outcomes, strict=True):
             match outcome:
                 case Done(after=after, tid=tid):
@@ -341,7 +346,8 @@ class Executor:
                     result.held += len(tally.held) - holds  # written, and the amounts do not agree
                     back = _return_trip(operation, after, link.source_base, link.qbo_base)
                     if back is not None:
-                        returning.append((back, current.get((operation.kind, operation.source_id)) or operation.record))
+                        record = current.get((operation.kind, operation.source_id)) or operation.record
+                        self._returning.append((back, record))
                 case Refused(code=code, text=text, remedy=remedy, tid=tid):
                     said = f"{text} {remedy}".strip()
                     self._settler.refused(tally, operation, journal_id, code=code, text=said, tid=tid)
@@ -357,9 +363,13 @@ class Executor:
                     result.in_doubt += 1
             self._count(operation.kind, operation.side, operation.verb, type(outcome).__name__.lower())
         self._settle(tally)
+        return confirmed
+
+    def _carry_back(self, result: Applied) -> None:
+        """Bring to the source what QBO decided on creation: for several batches together, and never past a wave."""
+        returning, self._returning = self._returning, []
         if returning:
             self._write_source(returning, result)
-        return confirmed
 
 
 def _as_batch(writes: list[WireWrite]) -> list[WireWrite]:

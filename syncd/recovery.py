@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -71,7 +71,6 @@ class Recovery:
         links: LinkBook,
         lens: Lens,
         settler: Settler,
-        keep: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
         self._lease = lease
@@ -81,7 +80,6 @@ class Recovery:
         self._links = links
         self._lens = lens
         self._settler = settler
-        self._keep = keep
 
     def run(self, entries: Sequence[JournalEntry]) -> Recovered:
         """Settle what can be settled; the rest stays open and its records are left alone this cycle."""
@@ -90,7 +88,6 @@ class Recovery:
         self._load(list(operations.values()))
         committed = self._committed(entries)
         for entry in entries:
-            self._keep()
             operation = operations[entry.id]
             outcome = self._outcome(entry, operation, committed)
             self._store(entry, operation, outcome, recovered)

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
+from syncd.executor import Executor
 from syncd.model.records import Kind
-from syncd.sources.sql.source import SqlSource
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, bill, born, customer, held_one, lines_of, money, once, row, sales_lines
 from tests.support.world import SETTINGS, World
@@ -241,7 +241,7 @@ def test_the_number_comes_back_even_if_the_source_was_lost_at_that_moment(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqlSource, "write", die)
+        patch.setattr(Executor, "_write_source", die)
         for _ in range(3):  # the client's id, the invoice's number and id, and nothing more
             with suppress(KeyboardInterrupt):
                 world.run()

@@ -1,0 +1,104 @@
+"""What both sides say has changed, where the cursors will stand afterwards, and what the brakes look at."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from syncd.gather import Gathered
+from syncd.model.records import Kind, Side
+from syncd.model.writes import Verb
+from syncd.parts import Parts
+from syncd.reconciler.entries import Rails
+from syncd.reconciler.policy import Answer, Case
+from syncd.report import CycleRequest
+from syncd.sources.base import SourceChanges
+from syncd.state.values import Company, Cursors, Dirty, RecentWrite
+
+if TYPE_CHECKING:
+    from syncd.qbo.books import BooksChanges
+
+_FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """What both feeds said, and where the cursors will stand once all of it is settled."""
+
+    changes: SourceChanges
+    books: BooksChanges | None
+    dirty: list[Dirty]
+    cursors: Cursors
+    before: Cursors
+
+
+def observe(parts: Parts, request: CycleRequest) -> Observed:
+    """Read both feeds. QBO first, so that its cursor is never ahead of what the source was compared with."""
+    before = parts.store.cursors(parts.company)
+    kinds = frozenset(parts.policy.kinds)
+    books, qbo_cursor = None, before.qbo
+    if before.qbo is None:
+        qbo_cursor = parts.books.server_time()
+    else:
+        books = parts.books.changes(before.qbo, sorted(kinds))
+        qbo_cursor = before.qbo if books.unknown else books.cursor
+    sweep = parts.source.needs_keys(before.source) if before.source else frozenset()
+    known = {kind: parts.store.linked_ids(parts.company, kind, Side.SOURCE) for kind in sweep}
+    changes = parts.source.changes(before.source, known)
+    horizon = _FAR if request.every_dirty else parts.clock.now()
+    dirty = parts.store.dirty(parts.company, horizon)
+    if books is not None and not request.every_dirty:
+        dirty = _with_waiting(parts, dirty, books)
+    counts = {kind.value: count for kind, count in changes.counts.items()}
+    cursors = Cursors(qbo=qbo_cursor, source=changes.watermark, counts=counts)
+    return Observed(changes=changes, books=books, dirty=dirty, cursors=cursors, before=before)
+
+
+def _with_waiting(parts: Parts, due: list[Dirty], books: BooksChanges) -> list[Dirty]:
+    """Where new records of a kind may be brought into the source, those of the source that wait come along although
+    their time has not come: one of them may be the same, and it must not come into being twice."""
+    policy = parts.policy
+    importable = {k for k, rules in policy.kinds.items() if rules.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE}
+    kinds = {kind for kind in importable if books.records.get(kind)}
+    if not kinds:
+        return due
+    waiting = parts.store.dirty(parts.company, _FAR)
+    known = {(record.kind, record.source_id, record.qbo_id) for record in due}
+    return due + [w for w in waiting if w.kind in kinds and (w.kind, w.source_id, w.qbo_id) not in known]
+
+
+def rails(parts: Parts, company: Company, observed: Observed, gathered: Gathered) -> Rails:
+    """What the brakes look at, beside the operations themselves."""
+    emptied = any(count == 0 for count in observed.changes.counts.values())
+    linked = parts.store.count_links(parts.company) if gathered.entries or emptied else {}
+    return Rails(
+        linked=linked,
+        counts=observed.changes.counts,
+        missing=gathered.missing,
+        churned=_churned(parts, gathered),
+        first_run=company.first_run_approved_at is None,
+        scope_changed=bool(company.scope_digest) and company.scope_digest != parts.scope_digest,
+        halted=company.halt_reason if company.halted_since is not None else "",
+    )
+
+
+def _churned(parts: Parts, gathered: Gathered) -> frozenset[tuple[Kind, str, str, str]]:
+    """Fields that were written often lately without a new value at their origin (F-52)."""
+    keys = [(e.kind, e.known.source_id, e.known.qbo_id) for e in gathered.entries if e.known is not None]
+    if not keys:
+        return frozenset()
+    limits = parts.policy.limits
+    since = parts.clock.now() - timedelta(hours=limits.churn_hours)
+    recent = parts.store.recent_writes(parts.company, since, keys)
+    return frozenset((*key, name) for key, writes in recent.items() for name in _repeated(writes, limits.churn_writes))
+
+
+def _repeated(writes: list[RecentWrite], often: int) -> set[str]:
+    """Fields written ``often`` times to one side, some value more than once."""
+    written: dict[tuple[Side, str], list[object]] = {}
+    for write in writes:
+        if write.verb is Verb.UPDATE:
+            for name, value in write.written.items():
+                written.setdefault((write.side, name), []).append(value)
+    return {name for (_, name), values in written.items() if len(values) >= often and len(set(values)) < len(values)}
