@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +13,7 @@ from syncd.errors import IdentityChanged, SyncdError
 from syncd.executor import Applied, Executor, Progress
 from syncd.feeds import Observed, observe, rails
 from syncd.gather import Gathered, Gatherer, Slot
-from syncd.heartbeat import heartbeat
+from syncd.heartbeat import heartbeat, holder, is_gone
 from syncd.links import LinkBook, record_name
 from syncd.model import values
 from syncd.model.facts import BooksFacts, Settings
@@ -36,7 +34,8 @@ from syncd.state.values import Company, Cursors, Dirty, Lease, Link, LinkState, 
 if TYPE_CHECKING:
     from syncd.qbo.books import BooksChanges
 
-LEASE_SECONDS = 300.0
+LEASE_SECONDS = 90.0
+"""How long a runner that cannot be asked (another machine) keeps a company for itself after it was last heard of."""
 FACTS_SECONDS = 3600.0
 """How long company and preferences are believed; a refusal that concerns them makes QBO's side read them at once."""
 ROUNDS = 3
@@ -90,7 +89,7 @@ class Cycle:
 
     def _leased(self, request: CycleRequest, progress: Progress | None, approved: Plan | None) -> CycleReport:
         parts = self._parts
-        lease = parts.store.acquire(parts.company, _holder(request.actor), LEASE_SECONDS)
+        lease = parts.store.acquire(parts.company, holder(request.actor), LEASE_SECONDS, gone=is_gone)
         run = parts.store.begin_run(parts.company, "reconcile")
         outcome, counts, note = "failed", {}, ""
         self._lost.clear()
@@ -256,6 +255,7 @@ class Cycle:
             to_source=links.to_source,
             rails=rails(parts, company, observed, gathered),
             overrides=request.overrides,
+            client_currency=_currencies(links, gathered, lens),
             default_item=parts.books.default_item() if _has_items(gathered) else "",
         )
         return reconcile(view), gathered, observed
@@ -381,11 +381,6 @@ class Cycle:
         )
 
 
-def _holder(actor: str) -> str:
-    """Who holds a lease, for the one who finds it taken."""
-    return f"{actor} on {socket.gethostname()}, process {os.getpid()}"
-
-
 def scope_digest(policy: Policy, settings: Settings, source: Source) -> str:
     """What comparisons mean: profile, settings and what the source holds. A change makes the next run plan only."""
     capabilities = {
@@ -420,6 +415,16 @@ def _touched(plan: Plan) -> frozenset[Slot]:
 
 def _worse(outcome: str) -> str:
     return "held" if outcome == "ok" else outcome
+
+
+def _currencies(links: LinkBook, gathered: Gathered, lens: Lens) -> Callable[[str], str]:
+    """A client's currency: as QBO has it, else (to be created in the same plan) as the source has it."""
+
+    def currency(client_id: str) -> str:
+        record = gathered.current.get((Kind.CLIENT, client_id))
+        return links.currency(client_id) or (lens.currency(record) if record is not None else "")
+
+    return currency
 
 
 def _has_items(gathered: Gathered) -> bool:

@@ -342,6 +342,7 @@ class Gatherer:
     def _bring_needed(self) -> None:
         """Clients and items that are created only when needed, and are needed now although they did not change."""
         wanted: dict[Kind, dict[str, str]] = defaultdict(dict)
+        billed: set[str] = set()
         for slot, seen in list(self._seen.items()):
             policy = self._policy.kinds[slot[0]]
             if policy.when_needed or not isinstance(seen.source, Present):
@@ -349,6 +350,8 @@ class Gatherer:
             record = seen.source.record
             if getattr(record, "state", State.LIVE) not in policy.flows:
                 continue
+            if seen.link is None and isinstance(record, Invoice | Payment):
+                billed.add(record.client)
             names = {item_key(line): line.item_name for line in record.lines} if isinstance(record, Invoice) else {}
             for kind, reference in references(record):
                 if self._policy.kinds[kind].when_needed and not self._links.to_qbo(kind, reference):
@@ -356,6 +359,7 @@ class Gatherer:
                     self._needed.add((kind, reference))
         for kind, names in wanted.items():
             self._bring(kind, names)
+        self._links.load_links(Kind.CLIENT, source_ids=billed)
 
     def _bring(self, kind: Kind, names: Mapping[str, str]) -> None:
         missing = {reference: name for reference, name in names.items() if (kind, reference) not in self._by_source}

@@ -1,14 +1,45 @@
-"""Keeps a lease alive while a run works, however long one answer takes."""
+"""Who holds a lease, and keeping it alive while a run works, however long one answer takes."""
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from syncd.errors import SyncdError
 from syncd.state.values import Lease
+
+_HOLDER = re.compile(r".* on (?P<host>\S+), process (?P<pid>\d+) begun at (?P<begun>\d+)\Z", re.DOTALL)
+
+
+def holder(actor: str) -> str:
+    """How this process signs a lease, for whoever finds it taken."""
+    return f"{actor} on {socket.gethostname()}, process {os.getpid()} begun at {_begun(os.getpid())}"
+
+
+def is_gone(signature: str) -> bool:
+    """Whether the process that signed certainly lives no more: it was on this machine, and is not there now.
+
+    A process number that was given out again is told by when its process began. Of other machines nothing is known.
+    """
+    signed = _HOLDER.match(signature)
+    if signed is None or signed["host"] != socket.gethostname() or not Path("/proc/self/stat").exists():
+        return False
+    return _begun(int(signed["pid"])) != int(signed["begun"])
+
+
+def _begun(pid: int) -> int:
+    """When a process began, in the kernel's ticks since boot (proc(5), field 22); 0 where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[19]) if fields[0] not in "ZX" else 0
 
 
 class Leases(Protocol):

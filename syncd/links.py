@@ -87,6 +87,12 @@ class LinkBook:
         """The loaded link of a record of the source."""
         return self._links.get((kind, source_id))
 
+    def currency(self, client_id: str) -> str:
+        """The currency of a linked client in QBO, which never changes; empty where its link was not loaded."""
+        link = self._links.get((Kind.CLIENT, client_id))
+        found = link.qbo_base.get("currency", "") if link is not None and link.state in _LIVE else ""
+        return found if isinstance(found, str) else ""
+
     def to_qbo(self, kind: Kind, source_id: str) -> str:
         """The linked QBO id, or an empty string."""
         return self._to_qbo.get((kind, source_id), "")

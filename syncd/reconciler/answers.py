@@ -216,9 +216,24 @@ class Answers(Draft):
             return True
         return False
 
+    def _wrong_currency(self, record: Record) -> tuple[Problem, ...]:
+        """A customer has one currency for ever; QBO takes no document in another (R-116, R-117, C-R17)."""
+        client = getattr(record, "client", "")
+        theirs, ours = self._view.client_currency(client) if client else "", self._view.lens.currency(record)
+        if not theirs or theirs == ours:
+            return ()
+        return (
+            Problem(
+                code="currency",
+                field="currency",
+                text=f"It is in {ours}, its client is kept in {theirs}: QuickBooks has one currency for a customer.",
+                remedy=f"Make a client of its own for {ours} in the source, and put the document there.",
+            ),
+        )
+
     def _sendable(self, record: Record) -> tuple[bool, tuple[str, ...]]:
         """Whether QBO can take ``record`` at all, and which operations have to be confirmed before."""
-        found = problems_of(record, self._view.facts, self._view.settings)
+        found = problems_of(record, self._view.facts, self._view.settings) + self._wrong_currency(record)
         if found:
             closed = all(problem.code == "closed-period" for problem in found)
             reason = "; ".join(problem.text for problem in found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
 
 import msgspec
 
@@ -93,6 +92,7 @@ class View(msgspec.Struct, frozen=True):
     """Everything one plan is made from. The same view always gives the same plan.
 
     ``to_qbo`` answers a source id with the linked QBO id or an empty string; ``to_source`` the other way round.
+    ``client_currency`` answers a client's source id with its currency, or an empty string where that is not known.
     """
 
     entries: tuple[Entry, ...]
@@ -106,4 +106,4 @@ class View(msgspec.Struct, frozen=True):
     rails: Rails = Rails()
     overrides: Overrides = Overrides()
     default_item: str = ""
-    today: date | None = None
+    client_currency: Callable[[str], str] = lambda _: ""

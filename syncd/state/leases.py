@@ -7,6 +7,7 @@ who may try; the fence decides who may write, so clocks that differ a little bet
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, or_, select, update
@@ -85,10 +86,21 @@ def check_fence(connection: Connection, lease: Lease) -> None:
 class Leases(Part):
     """One runner per company."""
 
-    def acquire(self, company: str, holder: str, ttl_seconds: float) -> Lease:
-        """Become the runner of a company. ``LeaseHeld`` names who is, and until when."""
+    def acquire(
+        self, company: str, holder: str, ttl_seconds: float, *, gone: Callable[[str], bool] = lambda _: False
+    ) -> Lease:
+        """Become the runner of a company. ``LeaseHeld`` names who is, and until when.
+
+        ``gone`` judges a holder that is in the way: one that certainly lives no more (killed on this machine) need not
+        be waited for. Should it live after all, its fence is lower from now on, and it can store nothing.
+        """
+        name, now = lease_name(company), self._clock.now()
         with self._db.write() as connection:
-            taken = take(connection, self._db, lease_name(company), holder, ttl_seconds, self._clock.now())
+            taken = take(connection, self._db, name, holder, ttl_seconds, now)
+            if not isinstance(taken, Lease) and gone(taken[0]):
+                dead = (leases.c.name == name, leases.c.holder == taken[0])
+                connection.execute(update(leases).where(*dead).values(holder="", expires_at=now))
+                taken = take(connection, self._db, name, holder, ttl_seconds, now)
         if isinstance(taken, Lease):
             return Lease(company=company, holder=holder, fence=taken.fence, expires_at=taken.expires_at)
         other, until = taken

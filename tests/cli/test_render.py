@@ -98,8 +98,8 @@ def test_a_plan_is_grouped_by_kind_then_action_with_reasons_changes_and_money() 
         assert expected in text, expected
     assert text.count("- item 7") == 1, "one of two equal lines goes"
     assert text.splitlines()[-1] == (
-        "acme: 3 to create, 1 to update, 1 to void, 1 to delete, 1 to deactivate, 1 to update in the source, 1 to remove from the "
-        "source, 1 held, 1 waiting, 1 to note, stopped by 1 brake: 2 to delete; 41 unchanged; 7 in QuickBooks are not "
+        "acme: 3 to create, 1 to update, 1 to void, 1 to delete, 1 to deactivate, 1 to update in the source, "
+        "1 to remove from the source, 1 held, 1 waiting, 1 to note, stopped by 1 brake: 2 to delete; 41 unchanged; 7 in QuickBooks are not "
         "ours."
     )
 
@@ -126,8 +126,8 @@ def test_thousands_of_links_are_summed_up() -> None:
 def test_the_same_facts_as_json_with_exact_amounts() -> None:
     value = json.loads(reports.dump(render.plan_json(PLAN)))
     assert value["summary"] == {
-        "create": 3, "update": 1, "void": 1, "delete": 1, "deactivate": 1, "import": 0, "take": 1, "remove": 1, "hold": 1,
-        "wait": 1, "note": 1, "withheld": 2, "unchanged": 41,
+        "create": 3, "update": 1, "void": 1, "delete": 1, "deactivate": 1, "import": 0, "take": 1, "remove": 1,
+        "hold": 1, "wait": 1, "note": 1, "withheld": 2, "unchanged": 41,
     }  # fmt: skip
     assert value["withheld_money"] == {"delete": {"USD": "11.00"}}
     assert [row["label"] for row in value["withheld"]] == ["W1", "W2"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -132,5 +134,33 @@ def test_a_long_run_keeps_its_lease(make: Make, monkeypatch: pytest.MonkeyPatch)
     assert [report.outcome for report in reports] == ["ok"]
     assert refused >= 5
     world.sandbox.clear_faults()
+    once(world)
+    at_rest(world)
+
+
+_HOLDER = """
+import sys, time
+from syncd.clock import SystemClock
+from syncd.heartbeat import holder
+from syncd.state.store import Store
+store = Store.open(sys.argv[1], clock=SystemClock(), encryption_keys=[sys.argv[2].encode()])
+store.acquire(sys.argv[3], holder("another"), 3600.0)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.failure("F-9")
+def test_a_killed_runner_need_not_be_waited_for_and_a_living_one_must(make: Make) -> None:
+    world = make()
+    world.invoice(world.client("Ada"), "INV-1")
+    command = [sys.executable, "-c", _HOLDER, world.state_url, world.key.decode(), world.name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(LeaseHeld, match=f"process {other.pid}"):
+            world.run()
+        other.kill()
+    assert world.run().outcome == "ok"
     once(world)
     at_rest(world)

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from syncd.report import CycleRequest
 from syncd.sandbox.server import RunningSandbox
@@ -250,17 +249,6 @@ def test_the_command_is_killed_and_typed_again(make: Make, undisturbed: World) -
     first.kill()
     first.wait()
     world.sandbox.clear_faults()
-    busy = syncd(config, "reconcile")
-    assert busy.returncode == 75, busy.stderr
-    five_minutes_later(world)
     again = syncd(config, "reconcile")
     assert again.returncode == 0, again.stdout + again.stderr
     recovered(world, undisturbed)
-
-
-def five_minutes_later(world: World) -> None:
-    """The lease of a runner that died has run out."""
-    state = sa.create_engine(world.state_url)
-    with state.begin() as connection:
-        connection.execute(sa.text("UPDATE leases SET expires_at = acquired_at"))
-    state.dispose()
