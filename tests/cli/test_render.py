@@ -99,8 +99,8 @@ def test_a_plan_is_grouped_by_kind_then_action_with_reasons_changes_and_money() 
     assert text.count("- item 7") == 1, "one of two equal lines goes"
     assert text.splitlines()[-1] == (
         "acme: 3 to create, 1 to update, 1 to void, 1 to delete, 1 to deactivate, 1 to update in the source, "
-        "1 to remove from the source, 1 held, 1 waiting, 1 to note, stopped by 1 brake: 2 to delete; 41 unchanged; 7 in QuickBooks are not "
-        "ours."
+        "1 to remove from the source, 1 held, 1 waiting, 1 to note, stopped by 1 brake: 2 to delete; 41 unchanged; "
+        "7 in QuickBooks are not ours."
     )
 
 
