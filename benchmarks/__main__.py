@@ -62,6 +62,7 @@ def main() -> int:
         wanted = [name for name in names if name in chosen]
         if wanted:
             lines += run(wanted, sizes)
+    lines.sort(key=lambda line: line.benchmark[0])  # by their numbers; they are run in another order
     seconds = time.monotonic() - started
     shutil.rmtree(WORK, ignore_errors=True)
     print(report.table(lines))
