@@ -31,6 +31,7 @@ from syncd.report import AuditReport, CycleReport, CycleRequest
 from syncd.sources.base import Finding, Source
 from syncd.sources.registry import open_source
 from syncd.state.store import Store
+from syncd.state.values import OPEN_JOURNAL_STATES
 
 if TYPE_CHECKING:
     from syncd.config import AppConfig, CompanyConfig
@@ -187,8 +188,9 @@ class Engine:
         for (kind, case), count in held.items():
             metrics.records_held.labels(company, kind, case).set(count)
         self._held_before = set(held)
-        for state, count in parts.store.journal_counts(company).items():
-            metrics.journal_entries.labels(company, state).set(count)
+        waiting = parts.store.journal_counts(company, only_open=True)
+        for state in OPEN_JOURNAL_STATES:
+            metrics.journal_entries.labels(company, state).set(waiting.get(state, 0))
         metrics.records_dirty.labels(company).set(parts.store.dirty_count(company))
 
 

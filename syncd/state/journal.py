@@ -135,9 +135,14 @@ class Journal(Part):
             row = connection.execute(select(journal).where(journal.c.id == journal_id)).mappings().first()
         return None if row is None else _decoded(row)
 
-    def journal_counts(self, company: str) -> dict[JournalState, int]:
-        """How many entries are in each state; states without entries are left out."""
+    def journal_counts(self, company: str, *, only_open: bool = False) -> dict[JournalState, int]:
+        """How many entries are in each state; states without entries are left out.
+
+        ``only_open`` counts what is not settled yet and costs the same however long the journal is.
+        """
         asked = select(journal.c.state, func.count()).where(journal.c.company == company).group_by(journal.c.state)
+        if only_open:
+            asked = asked.where(tables.OPEN)
         with self._db.read() as connection:
             return {codec.member(JournalState, state): n for state, n in rows(connection, asked)}
 

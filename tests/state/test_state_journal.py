@@ -162,6 +162,7 @@ def test_counts(store: Store, lease: Lease) -> None:
         JournalState.SENT: 2,
         JournalState.CONFIRMED: 1,
     }
+    assert store.journal_counts(COMPANY, only_open=True) == {JournalState.INTENDED: 1, JournalState.SENT: 2}
 
 
 def test_the_database_itself_refuses_a_second_open_entry(url: str, store: Store, lease: Lease) -> None:
