@@ -111,7 +111,7 @@ def test_a_bad_configuration_is_refused_and_the_old_goes_on(serve: Serve) -> Non
     assert "expected perhaps poll_interval_seconds" in line["problems"][0]
     service.until(lambda: service.told.count("READY=1") == 2)
     assert any(re.match(r"RELOADING=1\nMONOTONIC_USEC=\d+", message) for message in service.told)
-    assert any("refused" in message for message in service.told if message.startswith("STATUS="))
+    service.until(lambda: any("refused" in told for told in service.told if told.startswith("STATUS=")))
     ends = service.did("quick-a").count("end")
     service.until(lambda: service.did("quick-a").count("end") > ends + 1)
 
