@@ -18,10 +18,11 @@ from syncd.links import LinkBook, record_name
 from syncd.model import values
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.lens import Lens
+from syncd.model.observations import Present
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.parts import Parts
-from syncd.reconciler.entries import SideCapability, View
+from syncd.reconciler.entries import Entry, SideCapability, View
 from syncd.reconciler.plan import Plan
 from syncd.reconciler.policy import Policy
 from syncd.reconciler.reconcile import reconcile
@@ -29,7 +30,7 @@ from syncd.recovery import Recovered, Recovery
 from syncd.report import CycleReport, CycleRequest
 from syncd.settling import Settler, Tally
 from syncd.sources.base import Source
-from syncd.state.values import Company, Cursors, Dirty, Lease, Link, LinkState, Settlement
+from syncd.state.values import Company, Dirty, Lease, Link, LinkState, Settlement
 
 if TYPE_CHECKING:
     from syncd.qbo.books import BooksChanges
@@ -352,7 +353,7 @@ class Cycle:
         settlement = msgspec.structs.replace(
             tally.settlement(),
             versions=gathered.versions,
-            cursors=None if partial or _same(observed.cursors, observed.before) else observed.cursors,
+            cursors=None if partial or observed.cursors == observed.before else observed.cursors,
         )
         if settlement != Settlement():
             parts.store.settle(lease, settlement, run_id=run_id)
@@ -395,11 +396,7 @@ def _stands_still(plan: Plan) -> bool:
     return any(brake.kind is None for brake in plan.brakes)
 
 
-def _slot_of(kind: Kind, entry: object) -> Slot:
-    from syncd.model.observations import Present
-    from syncd.reconciler.entries import Entry
-
-    assert isinstance(entry, Entry)  # noqa: S101 - gathered entries only
+def _slot_of(kind: Kind, entry: Entry) -> Slot:
     if entry.known is not None:
         return (kind, entry.known.source_id, entry.known.qbo_id)
     source_id = entry.source.record.id if isinstance(entry.source, Present) else getattr(entry.source, "id", "")
@@ -430,11 +427,6 @@ def _currencies(links: LinkBook, gathered: Gathered, lens: Lens) -> Callable[[st
 def _has_items(gathered: Gathered) -> bool:
     """Whether an item is to be decided about: only then is the default item looked up in QBO."""
     return any(SPECS[entry.kind].link_only for entry in gathered.entries)
-
-
-def _same(left: Cursors, right: Cursors) -> bool:
-    """Whether the cursors say the same, so that an idle cycle has nothing to store."""
-    return left == right
 
 
 def _add(total: Applied, part: Applied) -> None:

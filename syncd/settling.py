@@ -41,9 +41,9 @@ class Tally:
         self.outcomes: list[JournalOutcome] = []
         self.links: list[Link] = []
         self.dirty: list[Dirty] = []
-        self.clean: list[tuple[object, str, str]] = []
+        self.clean: list[tuple[Kind, str, str]] = []
         self.held: list[Held] = []
-        self.unheld: list[tuple[object, str, str]] = []
+        self.unheld: list[tuple[Kind, str, str]] = []
         self.history: list[HistoryEvent] = []
 
     def settlement(self) -> Settlement:
@@ -52,9 +52,9 @@ class Tally:
             outcomes=tuple(self.outcomes),
             links=tuple(self.links),
             dirty=tuple(self.dirty),
-            clean=tuple(self.clean),  # type: ignore[arg-type]  # filled with keys of operations only
+            clean=tuple(self.clean),
             held=tuple(self.held),
-            unheld=tuple(self.unheld),  # type: ignore[arg-type]  # as above
+            unheld=tuple(self.unheld),
             history=tuple(self.history),
         )
 
