@@ -15,7 +15,7 @@ import msgspec
 
 from benchmarks import report
 from benchmarks.data import Size
-from benchmarks.measure import Figures
+from benchmarks.measure import Figures, StolenShare
 from benchmarks.report import Line
 from benchmarks.stage import Spec
 from syncd.sandbox.server import running_sandbox
@@ -57,6 +57,7 @@ def main() -> int:
         speed=options.speed,
     )
     started = time.monotonic()
+    share = StolenShare()
     lines: list[Line] = []
     for names, run in GROUPS:
         wanted = [name for name in names if name in chosen]
@@ -66,9 +67,10 @@ def main() -> int:
     seconds = time.monotonic() - started
     shutil.rmtree(WORK, ignore_errors=True)
     print(report.table(lines))
-    print(report.machine(), f"{seconds:.0f} seconds.", sep="\n")
+    machine = report.machine(share.so_far())
+    print(machine, f"{seconds:.0f} seconds.", sep="\n")
     if options.write or (sizes == DEFAULT and set(chosen) == set(BENCHMARKS)):
-        PAGE.write_text(report.page(lines, seconds))
+        PAGE.write_text(report.page(lines, machine, seconds))
         print(f"Written: {PAGE.relative_to(ROOT)}")
     else:
         print("Not everything was run at full size: docs/benchmarks.md stays as it is.")

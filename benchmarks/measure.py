@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -61,6 +62,33 @@ class Meter:
     def _count(self, connection: sa.Connection, _cursor: Any, statement: str, *_rest: object) -> None:
         if not statement.startswith(("BEGIN", "PRAGMA")):
             self._statements["state" if str(connection.engine.url.database).endswith("state.db") else "source"] += 1
+
+
+class StolenShare:
+    """How much of the processor time that this machine wanted its host gave to others, since the object was made."""
+
+    def __init__(self) -> None:
+        self._before = _processor_ticks()
+
+    def so_far(self) -> float | None:
+        """Between 0 and 1; ``None`` where the system does not tell (it is a figure of Linux on a virtual machine)."""
+        now = _processor_ticks()
+        if self._before is None or now is None:
+            return None
+        used, stolen = (after - before for after, before in zip(now, self._before, strict=True))
+        return stolen / (used + stolen) if used + stolen else 0.0
+
+
+def _processor_ticks() -> tuple[int, int] | None:
+    """Ticks spent on work, and ticks stolen, of all processors together (proc(5), ``/proc/stat``)."""
+    try:
+        ticks = [int(part) for part in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    except (OSError, ValueError):
+        return None
+    if len(ticks) < 8:
+        return None
+    user, nice, system, _idle, _iowait, irq, softirq, steal = ticks[:8]
+    return user + nice + system + irq + softirq, steal
 
 
 def peak_mib() -> float:

@@ -195,8 +195,8 @@ def table(lines: list[Line]) -> str:
     return "\n".join(shown)
 
 
-def page(lines: list[Line], seconds: float) -> str:
-    """The page, in Markdown."""
+def page(lines: list[Line], machine: str, seconds: float) -> str:
+    """The page, in Markdown; ``machine`` as told by the function of that name."""
     rows = [_HEAD, ["---"] * len(_HEAD)]
     before = ""
     for line in lines:
@@ -206,17 +206,18 @@ def page(lines: list[Line], seconds: float) -> str:
     figures = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     missed = [f"* {line.benchmark}: {line.figure} is {line.mine}; wanted {line.target}." for line in _missed(lines)]
     verdict = "Missed in this run:\n\n" + "\n".join(missed) if missed else "Every target is met in this run."
-    return _PAGE.format(figures=figures, machine=machine(), minutes=seconds / 60, verdict=verdict)
+    return _PAGE.format(figures=figures, machine=machine, minutes=seconds / 60, verdict=verdict)
 
 
-def machine() -> str:
-    """What it was measured on."""
+def machine(stolen: float | None) -> str:
+    """What it was measured on. ``stolen``: the share of processor time that went to other guests of the same host."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     busy = os.getloadavg()[0]
+    taken = "" if stolen is None else f"; of the processor time it wanted, the host gave {stolen:.0%} to others"
     return (
         f"{cores} cores ({_processor()}), {memory:.0f} GiB of memory, Python {platform.python_version()}, "
-        f"{platform.system()}, {datetime.now(UTC):%Y-%m-%d}; load average at the end {busy:.1f}."
+        f"{platform.system()}, {datetime.now(UTC):%Y-%m-%d}; load average at the end {busy:.1f}{taken}."
     )
 
 
@@ -279,8 +280,8 @@ Written by `make bench`; do not edit. `python -m benchmarks --help` shows how to
   system time of all threads of that process (`getrusage`) around the work alone; peak memory is that of the whole
   process from its start, imports included. Requests are counted by the look-alike, SQL statements by SQLAlchemy
   (`BEGIN`, `COMMIT` and `PRAGMA` not counted; a statement for many rows is one). Source and state are SQLite files with
-  full durability. Seconds depend on the disk and on what else the machine does, CPU seconds less so; machines of this
-  kind differ by a third from minute to minute, so compare within one run only.
+  full durability. Seconds depend on the disk and on what else the machine does, CPU seconds less so; on a virtual
+  machine also on what its host gives to others (`steal` in `/proc/stat`, named above). Compare within one run only.
 * The company: US dollars, one client for a hundred invoices (twenty at least), five lines an invoice. Each task
   checks its result (what was pushed, carried over or compared, and that nothing more is planned) before it reports.
 * *naive* is a program over python-quickbooks as most would write it (`benchmarks/naive.py`): it reads everything

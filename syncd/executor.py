@@ -3,12 +3,17 @@
 What it promises: no request that changes anything leaves before its journal entry is durable; a definite answer is
 stored in one transaction with the link, the base and the history; an answer that did not come leaves the entry open
 for recovery; what depends on a write that was not confirmed is not sent; a stop request is honoured between chunks.
+
+One request to QBO is under way at a time. While it travels, the answers to the one before are stored and the next is
+made ready: writes of one wave do not depend on each other. What is made ready is only intended; it is marked as sent,
+under the lease, when its turn has come.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Protocol
 
 import msgspec
@@ -34,8 +39,8 @@ SOURCE_CHUNK = 100
 class Journal(Protocol):
     """What the executor needs of the state database."""
 
-    def intend(self, lease: Lease, intents: Sequence[Intent]) -> list[JournalEntry]:
-        """Make intents durable."""
+    def intend(self, lease: Lease, intents: Sequence[Intent], *, sent: bool = False) -> list[JournalEntry]:
+        """Make intents durable; ``sent``: in the form in which they leave at once."""
         ...
 
     def mark_sent(self, lease: Lease, entries: Sequence[tuple[str, str, str, bytes]]) -> None:
@@ -66,8 +71,8 @@ class BooksWriter(Protocol):
         """The exact bytes of one write."""
         ...
 
-    def send(self, writes: Sequence[WireWrite]) -> list[Outcome]:
-        """Send them, together where there are several; one outcome each."""
+    def post(self, writes: Sequence[WireWrite]) -> Future[list[Outcome]]:
+        """Send them, together where there are several; one outcome each, once they are known."""
         ...
 
 
@@ -89,6 +94,20 @@ class Applied(msgspec.Struct):
     stale: list[Operation] = []
     undone: list[Operation] = []
     stopped: bool = False
+
+
+class _Parcel(msgspec.Struct, frozen=True):
+    """Writes that travel together: made ready, then on their way."""
+
+    operations: list[Operation]
+    writes: list[WireWrite]
+
+
+class _Flight(msgspec.Struct, frozen=True):
+    """A parcel that has left, and what will become known of it."""
+
+    parcel: _Parcel
+    answer: Future[list[Outcome]]
 
 
 class Executor:
@@ -135,7 +154,7 @@ class Executor:
         self._apply_state(plan, result)
         confirmed: set[str] = set()
         planned = {operation.id for operation in plan.writes}
-        total, done = len(plan.writes), 0
+        report = _Counter(len(plan.writes), progress)
         for wave in waves(plan.operations):
             ready: list[Operation] = []
             blocked: list[Operation] = []
@@ -143,20 +162,38 @@ class Executor:
                 met = all(name in confirmed or name not in planned for name in operation.after)
                 (ready if met else blocked).append(operation)
             self._block(result, blocked)
-            for chunk in self._chunks(ready):
-                if self._stopping():
-                    result.stopped = True
-                    result.undone.extend(chunk)
-                    continue
-                confirmed |= self._apply_chunk(chunk, raw, current, result)
-                if len(self._returning) >= SOURCE_CHUNK:
-                    self._carry_back(result)
-                done += len(chunk)
-                if progress is not None:
-                    progress(done, total, f"{chunk[0].kind}s")
+            confirmed |= self._apply_wave(self._chunks(ready), raw, current, result, report)
             self._carry_back(result)
         self._park(result.undone)
         return result
+
+    def _apply_wave(
+        self,
+        chunks: Sequence[Sequence[Operation]],
+        raw: Mapping[tuple[Kind, str], bytes],
+        current: Mapping[tuple[Kind, str], Record],
+        result: Applied,
+        report: _Counter,
+    ) -> set[str]:
+        """Writes that do not depend on each other; the ids of those that were confirmed."""
+        confirmed: set[str] = set()
+        flight: _Flight | None = None
+        for chunk in chunks:
+            if self._stopping():
+                result.stopped = True
+                result.undone.extend(chunk)
+                continue
+            if chunk[0].side is Side.SOURCE:
+                confirmed |= self._write_source([(o, current.get((o.kind, o.source_id))) for o in chunk], result)
+            else:
+                parcel = self._prepare(chunk, raw, result)
+                landed, flight = flight, self._relieve(flight, parcel, result)
+                confirmed |= self._land(landed, current, result)
+            if len(self._returning) >= SOURCE_CHUNK:
+                self._carry_back(result)
+            report.add(chunk)
+        self._await(flight, result)
+        return confirmed | self._land(flight, current, result)
 
     # ---- our own state, and what cannot be done
 
@@ -202,54 +239,63 @@ class Executor:
             chunks += [members[start : start + size] for start in range(0, len(members), size)]
         return chunks
 
-    def _apply_chunk(
-        self,
-        chunk: Sequence[Operation],
-        raw: Mapping[tuple[Kind, str], bytes],
-        current: Mapping[tuple[Kind, str], Record],
-        result: Applied,
-    ) -> set[str]:
-        if chunk[0].side is Side.SOURCE:
-            return self._write_source([(o, current.get((o.kind, o.source_id))) for o in chunk], result)
-        return self._write_qbo(chunk, raw, current, result)
-
     # ---- QBO
 
-    def _write_qbo(
-        self,
-        chunk: Sequence[Operation],
-        raw: Mapping[tuple[Kind, str], bytes],
-        current: Mapping[tuple[Kind, str], Record],
-        result: Applied,
-    ) -> set[str]:
+    def _prepare(
+        self, chunk: Sequence[Operation], raw: Mapping[tuple[Kind, str], bytes], result: Applied
+    ) -> _Parcel | None:
+        """Intend and encode; what cannot be put in QBO's terms is held. ``None``: nothing is left to send."""
         entries = self._journal.intend(self._lease, [self._intent(o, raw.get((o.kind, o.qbo_id), b"")) for o in chunk])
-        pairs: list[tuple[Operation, WireWrite]] = []
+        operations: list[Operation] = []
+        writes: list[WireWrite] = []
         tally = Tally()
         for operation, entry in zip(chunk, entries, strict=True):
             try:
-                pairs.append((operation, self._encode(operation, entry, raw)))
+                writes.append(self._encode(operation, entry, raw))
+                operations.append(operation)
             except Unencodable as error:
                 self._unencodable(tally, operation, entry.id, error.problems)
                 self._count(operation.kind, operation.side, operation.verb, "held")
                 result.held += 1
         self._settle(tally)
-        if not pairs:
-            return set()
-        writes = _as_batch([write for _, write in pairs])
-        self._journal.mark_sent(
-            self._lease, [(w.journal_id, w.batch_request_id, w.batch_item_id, w.body) for w in writes]
-        )
+        return _Parcel(operations, _as_batch(writes)) if writes else None
+
+    def _relieve(self, flight: _Flight | None, parcel: _Parcel | None, result: Applied) -> _Flight | None:
+        """Wait for what is under way, then let the next leave."""
         try:
-            outcomes = self._books.send(writes)
+            self._await(flight, result)
+        except QboError as error:
+            self._abandon(parcel, error)
+            raise
+        if parcel is None:
+            return None
+        sent = [(w.journal_id, w.batch_request_id, w.batch_item_id, w.body) for w in parcel.writes]
+        self._journal.mark_sent(self._lease, sent)
+        return _Flight(parcel, self._books.post(parcel.writes))
+
+    def _await(self, flight: _Flight | None, result: Applied) -> None:
+        if flight is None:
+            return
+        try:
+            flight.answer.result()
         except QboError:
             self._carry_back(result)  # QuickBooks cannot be used any more; the source still can
             raise
-        return self._conclude(
-            [(operation, write.journal_id) for (operation, _), write in zip(pairs, writes, strict=True)],
-            outcomes,
-            result,
-            current,
-        )
+
+    def _land(self, flight: _Flight | None, current: Mapping[tuple[Kind, str], Record], result: Applied) -> set[str]:
+        if flight is None:
+            return set()
+        pairs = [(o, w.journal_id) for o, w in zip(flight.parcel.operations, flight.parcel.writes, strict=True)]
+        return self._conclude(pairs, flight.answer.result(), result, current)
+
+    def _abandon(self, parcel: _Parcel | None, error: QboError) -> None:
+        """What was made ready and will not leave any more."""
+        if parcel is None:
+            return
+        tally = Tally()
+        for operation, write in zip(parcel.operations, parcel.writes, strict=True):
+            self._settler.closed(tally, operation, write.journal_id, JournalState.ABANDONED, error.message)
+        self._settle(tally)
 
     def _encode(self, operation: Operation, entry: JournalEntry, raw: Mapping[tuple[Kind, str], bytes]) -> WireWrite:
         return self._books.encode(
@@ -279,11 +325,10 @@ class Executor:
             self._intent(operation, b"", body=msgspec.json.encode(draft))
             for operation, draft in zip(operations, drafts, strict=True)
         ]
-        entries = self._journal.intend(self._lease, intents)
+        entries = self._journal.intend(self._lease, intents, sent=True)
         writes = [
             msgspec.structs.replace(draft, journal_id=entry.id) for draft, entry in zip(drafts, entries, strict=True)
         ]
-        self._journal.mark_sent(self._lease, [(w.journal_id, "", "", msgspec.json.encode(w)) for w in writes])
         outcomes = self._source.write(writes)
         pairs = [(operation, entry.id) for operation, entry in zip(operations, entries, strict=True)]
         return self._conclude(pairs, outcomes, result, {})
@@ -370,6 +415,20 @@ class Executor:
         returning, self._returning = self._returning, []
         if returning:
             self._write_source(returning, result)
+
+
+class _Counter:
+    """How much of a plan has been taken in hand."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._total = total
+        self._progress = progress
+        self._done = 0
+
+    def add(self, chunk: Sequence[Operation]) -> None:
+        self._done += len(chunk)
+        if self._progress is not None:
+            self._progress(self._done, self._total, f"{chunk[0].kind}s")
 
 
 def _as_batch(writes: list[WireWrite]) -> list[WireWrite]:

@@ -119,7 +119,7 @@ class Recovery:
         row_id = committed.get(entry.id)
         if row_id is None:
             write = msgspec.json.decode(entry.intent.body, type=SourceWrite)
-            return self._source.write([write])[0]
+            return self._source.write([msgspec.structs.replace(write, journal_id=entry.id)])[0]
         answer = self._source.read(operation.kind, [row_id])[row_id]
         if operation.verb is Verb.DELETE:
             return Done(after=Absent(row_id, ("the source's write log",)))

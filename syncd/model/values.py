@@ -24,9 +24,6 @@ _MINOR_DIGITS = {
     "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
 }  # fmt: skip
 
-_LARGEST_EXPONENT = 24
-"""Above this nothing is rounded: no field holds such an amount, and no plan may fail over one of them."""
-
 AMOUNT_LIMIT = Decimal("9999999999.99")
 """Largest amount QBO takes on a line: ten digits before the point (entities.md 1.1)."""
 
@@ -68,9 +65,10 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
     What is far beyond any amount is left as it is: ``checks`` refuses it, and it must not keep the rest from being
     compared.
     """
-    if not amount.is_finite() or amount.adjusted() > _LARGEST_EXPONENT:
+    try:
+        return amount.quantize(_UNITS.get(currency, _CENT), ROUND_HALF_UP)
+    except InvalidOperation:  # more digits than Decimal keeps, or no number
         return amount
-    return amount.quantize(_UNITS.get(currency, _CENT), ROUND_HALF_UP)
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -82,6 +80,7 @@ def money(amount: Decimal, currency: str) -> str:
 _CENT = Decimal("0.01")
 _UNITS = {currency: Decimal(1).scaleb(-digits) for currency, digits in _MINOR_DIGITS.items()}
 _RATE_DIGITS = 7
+_LAST_DIGIT = Decimal(1).scaleb(-_RATE_DIGITS)
 
 
 def explains(quantity: Decimal, rate: Decimal, amount: Decimal) -> bool:
@@ -91,15 +90,16 @@ def explains(quantity: Decimal, rate: Decimal, amount: Decimal) -> bool:
     cents changes that neither (protocol.md 8.7, F-98). Both numbers must have no more digits than QBO keeps.
     """
     product = quantity * rate
-    if product.adjusted() > _LARGEST_EXPONENT:
+    try:
+        if product.quantize(_CENT, ROUND_HALF_UP) != amount or product.quantize(_CENT, ROUND_HALF_EVEN) != amount:
+            return False
+        return _kept_whole(quantity) and _kept_whole(rate)
+    except InvalidOperation:  # more digits than Decimal keeps: no field holds such a number
         return False
-    agrees = product.quantize(_CENT, ROUND_HALF_UP) == amount == product.quantize(_CENT, ROUND_HALF_EVEN)
-    return agrees and _kept_whole(quantity) and _kept_whole(rate)
 
 
 def _kept_whole(value: Decimal) -> bool:
-    exponent = value.normalize().as_tuple().exponent
-    return isinstance(exponent, int) and -exponent <= _RATE_DIGITS and (not value or value.adjusted() >= -6)
+    return not value or (value.adjusted() >= -_RATE_DIGITS + 1 and value.quantize(_LAST_DIGIT) == value)
 
 
 def number(value: Decimal) -> str:

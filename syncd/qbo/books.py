@@ -6,8 +6,10 @@ company (``ReconnectNeeded``, ``WrongCompany``) is raised.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -87,10 +89,12 @@ class Books:
         self._finder = Finder(self._lookups, self._listing, self.facts, self.decode)
         self._recovery = Recovery(self._listing, self.decode, self._read_urgent)
         self._writer = Writer(self._transport, self.decode, config.batch_size, self._company.forget)
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-sender")
         self._reading: tuple[BooksFacts, Reading] | None = None
 
     def close(self) -> None:
-        """Give back connections."""
+        """Give back connections. What was posted is waited for."""
+        self._sender.shutdown()
         self._transport.close()
         self._auth.close()
 
@@ -225,6 +229,10 @@ class Books:
     def send(self, writes: Sequence[WireWrite]) -> list[Outcome]:
         """An outcome for each write, in order. Writes with batch ids go in batches, the others one by one."""
         return self._writer.send(writes)
+
+    def post(self, writes: Sequence[WireWrite]) -> Future[list[Outcome]]:
+        """``send``, beside what the caller does meanwhile; one after another, in the order posted."""
+        return self._sender.submit(contextvars.copy_context().run, self.send, writes)
 
     def look_up(self, write: WireWrite, sent_at: datetime) -> tuple[Present, ...] | Unknown:
         """What became of a write whose answer was lost. Empty: it is proven not to be there."""

@@ -91,10 +91,11 @@ _close = (
 class Journal(Part):
     """Intending, sending and looking up writes. Outcomes are stored by ``settle``."""
 
-    def intend(self, lease: Lease, intents: Sequence[Intent]) -> list[JournalEntry]:
+    def intend(self, lease: Lease, intents: Sequence[Intent], *, sent: bool = False) -> list[JournalEntry]:
         """Store what is about to be written; durable on return, in the order given.
 
-        All or none: ``SlotBusy`` when one of the slots has an open entry, or is named twice.
+        ``sent``: it leaves at once and just as it is, so that ``mark_sent`` has nothing to add. All or none:
+        ``SlotBusy`` when one of the slots has an open entry, or is named twice.
         """
         if not intents:
             return []
@@ -104,7 +105,8 @@ class Journal(Part):
             realm_id = _realm(connection, lease.company)
             generations = _generations(connection, realm_id, intents)
             entries = [
-                _entry(lease.company, realm_id, intent, generations[_slot(intent)] + 1, now) for intent in intents
+                _entry(lease.company, realm_id, intent, generations[_slot(intent)] + 1, now, sent=sent)
+                for intent in intents
             ]
             connection.execute(journal.insert(), [_row(entry, realm_id) for entry in entries])
         return entries
@@ -228,16 +230,18 @@ def _check(intent: Intent) -> None:
         raise StateError(f"A {intent.verb} of {intent.kind} without a key has no slot.")
 
 
-def _entry(company: str, realm_id: str, intent: Intent, generation: int, now: datetime) -> JournalEntry:
+def _entry(company: str, realm_id: str, intent: Intent, generation: int, now: datetime, *, sent: bool) -> JournalEntry:
     name = request_id(realm_id, intent.side, intent.kind, intent.key, intent.verb, generation)
     return JournalEntry(
         id=name,
         company=company,
-        state=JournalState.INTENDED,
+        state=JournalState.SENT if sent else JournalState.INTENDED,
         generation=generation,
         request_id=name,
         intent=intent,
         created_at=now,
+        sent_at=now if sent else None,
+        attempts=int(sent),
     )
 
 
@@ -305,9 +309,9 @@ def _row(entry: JournalEntry, realm_id: str) -> dict[str, Any]:
         "batch_request_id": intent.batch_request_id,
         "batch_item_id": intent.batch_item_id,
         "created_at": entry.created_at,
-        "sent_at": None,
+        "sent_at": entry.sent_at,
         "closed_at": None,
-        "attempts": 0,
+        "attempts": entry.attempts,
         "note": "",
         "tid": "",
     }

@@ -34,6 +34,7 @@ def test_the_audit_is_due_at_the_next_such_time_in_utc(
     path = folder / "config.toml"
     path.write_text(config_text(folder, ["quick-a", "quick-b"], extra=f'audit_time = "{audit_time}"'))
     config = load_config(path, {})
+    before = set(threading.enumerate())
     daemon = Daemon(
         config,
         build=lambda app, company, stop: FakeEngine(folder, company, stop),
@@ -46,7 +47,9 @@ def test_the_audit_is_due_at_the_next_such_time_in_utc(
             assert {name: jobs["audit"] for name, jobs in daemon.schedule().items()} == {"quick-a": due, "quick-b": due}
         finally:
             daemon.stop()
-    assert threading.active_count() < 20
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+        assert not thread.is_alive(), "a stopped service leaves no thread behind"
 
 
 def test_a_scheduler_that_no_longer_runs_is_noticed(folder: Path) -> None:
