@@ -16,6 +16,9 @@ from syncd.sandbox.clock import Clock, parse_moment, stamp
 from syncd.sandbox.specs import SPECS, Spec
 from syncd.sandbox.wire import Json, decode, encode
 
+Key = tuple[str, str]
+"""Entity and Id."""
+
 SYSTEM_KEYS = frozenset({"domain", "sparse", "Id", "SyncToken", "MetaData", "status"})
 
 
@@ -32,7 +35,7 @@ def fold(value: object) -> str:
 class Record:
     """The current version of one object."""
 
-    __slots__ = ("_body", "_raw", "active", "created", "id", "keys", "seq", "token", "updated")
+    __slots__ = ("_body", "_raw", "active", "created", "id", "keys", "links", "seq", "token", "updated")
 
     def __init__(self, record_id: str, token: str, created: int, updated: int) -> None:
         self.id = record_id
@@ -42,6 +45,7 @@ class Record:
         self.active = True
         self.seq = 0
         self.keys: tuple[str | None, ...] = ()
+        self.links: tuple[Key, ...] = ()
         self._raw: bytes | None = None
         self._body: Json | None = None
 
@@ -263,12 +267,17 @@ class Book:
         self.history: list[Version] = []
         self.settings = Settings()
         self.hidden: Json = {}
-        self.dirty: dict[tuple[str, str], Record | None] = {}
+        self.dirty: dict[Key, Record | None] = {}
+        self._holders: dict[Key, dict[Key, None]] = {}
         self._seq = 0
 
     def find(self, entity: str, record_id: str) -> Record | None:
         """The record, or None when it is unknown or deleted."""
         return self.tables[entity].records.get(record_id)
+
+    def holders(self, entity: str, record_id: str, of: str = "") -> list[str]:
+        """Ids of the records that hang on this one, in the order they came; only those of the entity ``of``."""
+        return [holder for kind, holder in self._holders.get((entity, record_id), ()) if not of or kind == of]
 
     def next_id(self, family: str) -> str:
         """A fresh Id from the family's counter (entities.md 1.1)."""
@@ -292,6 +301,9 @@ class Book:
         self._seq += 1
         keep_place = old is not None and old.updated == record.updated and old.token == record.token
         table.put(record, keys, old.seq if keep_place and old is not None else self._seq)
+        record.links = old.links if old is not None else ()
+        if spec.links is not None:
+            self._hang((entity, record.id), record, tuple(dict.fromkeys(spec.links(content))))
         if spec.family == "name":
             self._rename(entity, record.id, old.keys[0] if old else None, keys[0])
         self.reserve(spec.family, record.id)
@@ -309,6 +321,7 @@ class Book:
     def erase(self, entity: str, record: Record, at: float) -> None:
         """Delete a transaction for good."""
         self.tables[entity].remove(record, int(at))
+        self._hang((entity, record.id), record, ())
         if self.track:
             self.dirty[(entity, record.id)] = None
         stub = {"domain": "QBO", "status": "Deleted", "Id": record.id}
@@ -335,6 +348,17 @@ class Book:
         """Remember the last document number, for auto-numbering (entities.md 1.7)."""
         if number.isdecimal() and len(number) < 15:
             self.counters["document"] = max(self.counters.get("document", 0), int(number))
+
+    def _hang(self, key: Key, record: Record, links: tuple[Key, ...]) -> None:
+        """Keep the index of holders in step with what a record hangs on."""
+        for gone in set(record.links) - set(links):
+            held = self._holders[gone]
+            del held[key]
+            if not held:
+                del self._holders[gone]
+        for target in links:
+            self._holders.setdefault(target, {})[key] = None
+        record.links = links
 
     def _rename(self, entity: str, record_id: str, before: str | None, after: str | None) -> None:
         if before is not None and self.names.get(before) == (entity, record_id):

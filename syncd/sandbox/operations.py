@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from syncd.sandbox import faults
 from syncd.sandbox.book import Book, Record
 from syncd.sandbox.context import Context
-from syncd.sandbox.lists import CompanyInfoRules, CustomerRules, ItemRules, PlainListRules
-from syncd.sandbox.payments import PaymentRules
-from syncd.sandbox.sales import InvoiceRules
+from syncd.sandbox.rules import RULES
+from syncd.sandbox.rules.base import Deletable, Followed, Posting, Voidable
 from syncd.sandbox.specs import NOT_SERVED, SPECS, Spec
 from syncd.sandbox.switches import Switches
 from syncd.sandbox.unit import Unit
 from syncd.sandbox.wire import Json, encode
 
-
-class Rules(Protocol):
-    """What an entity adds to the common steps."""
-
-    def build(self, ctx: Context, record_id: str, new: Json, old: Json | None, sent: frozenset[str]) -> Json:
-        """The stored form of what was sent, or the fault it deserves."""
-
-
-@runtime_checkable
-class TransactionRules(Rules, Protocol):
-    """Transactions can also be deleted and voided."""
-
-    def delete(self, ctx: Context, record_id: str, old: Json) -> None:
-        """Stage the deletion and everything that follows from it."""
-
-    def void(self, ctx: Context, record_id: str, old: Json) -> Json:
-        """The voided form; its consequences are staged."""
-
-
-RULES: dict[str, Rules] = {
-    "Customer": CustomerRules(),
-    "Item": ItemRules(),
-    "PaymentMethod": PlainListRules("PaymentMethod"),
-    "Term": PlainListRules("Term"),
-    "CompanyInfo": CompanyInfoRules(),
-    "Invoice": InvoiceRules(),
-    "Payment": PaymentRules(),
-}
+EFFECTS = {name: rules.effect for name, rules in RULES.items() if isinstance(rules, Posting)}
 
 
 def operation_of(body: Any, operation: str, include: frozenset[str]) -> str:
@@ -65,7 +37,7 @@ def write(book: Book, switches: Switches, entity: str, operation: str, body: Any
         raise faults.unknown_property(entity)
     if book.settings.subscription not in ("PAID", "TRIAL"):
         raise faults.lapsed()
-    unit = Unit(book, derived_moves_time=switches.derived_balances == "time")
+    unit = Unit(book, EFFECTS, derived_moves_time=switches.derived_balances == "time")
     ctx = Context(unit, switches, include)
     counters = dict(book.counters)
     try:
@@ -130,22 +102,22 @@ def _update(ctx: Context, spec: Spec, body: Json) -> bytes:
 def _end(ctx: Context, spec: Spec, body: Json, operation: str) -> bytes:
     record_id, old = _current(ctx, spec, body)
     rules = RULES[spec.name]
-    if not isinstance(rules, TransactionRules):
-        raise faults.unsupported(operation)
-    if operation == "delete":
+    if operation == "delete" and isinstance(rules, Deletable):
         rules.delete(ctx, record_id, old)
         ctx.unit.commit()
         return encode({"status": "Deleted", "domain": "QBO", "Id": record_id})
-    return _finish(ctx, spec, record_id, rules.void(ctx, record_id, old), "void")
+    if operation == "void" and isinstance(rules, Voidable):
+        return _finish(ctx, spec, record_id, rules.void(ctx, record_id, old), "void")
+    raise faults.unsupported(operation)
 
 
 def _finish(ctx: Context, spec: Spec, record_id: str, built: Json, op: str, old: Json | None = None) -> bytes:
     if op == "update" and not ctx.switches.noop_update_bumps and old is not None and _same(built, old):
         return encode(old)
     ctx.unit.put(spec.name, record_id, built, op)
-    saved = getattr(RULES[spec.name], "saved", None)
-    if saved is not None:
-        saved(ctx, record_id, built)
+    rules = RULES[spec.name]
+    if isinstance(rules, Followed):
+        rules.saved(ctx, record_id, built)
     ctx.unit.commit()
     record = ctx.book.find(spec.name, record_id)
     return b"{}" if record is None else record.raw

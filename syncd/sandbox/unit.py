@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from syncd.sandbox.book import SYSTEM_KEYS, Book, Record
+from syncd.sandbox.book import SYSTEM_KEYS, Book, Key, Record
 from syncd.sandbox.clock import stamp
-from syncd.sandbox.wire import ZERO, Json, amount, money
+from syncd.sandbox.effects import NOTHING, Effect, EffectOf, difference
+from syncd.sandbox.wire import Json, amount, money
+
+_PROFIT_AND_LOSS = frozenset({"Revenue", "Expense"})
 
 
 @dataclass
@@ -21,14 +25,17 @@ class Unit:
     """The changes one request makes: staged first, put into the book together or not at all.
 
     A record is bumped (SyncToken + 1, LastUpdatedTime) once per unit however often it is staged; with op ``derived``
-    it keeps both (entities.md 8).
+    it keeps both (entities.md 8). ``effects`` says by entity what a version posts; the balances of accounts, customers
+    and vendors follow from that at the end.
     """
 
-    def __init__(self, book: Book, derived_moves_time: bool = False) -> None:
+    def __init__(
+        self, book: Book, effects: Mapping[str, EffectOf] | None = None, derived_moves_time: bool = False
+    ) -> None:
         self.book = book
         self.at = book.clock.now()
-        self._staged: dict[tuple[str, str], _Staged] = {}
-        self._balances: dict[str, Decimal] = {}
+        self._staged: dict[Key, _Staged] = {}
+        self._effects = effects or {}
         self._derived_moves_time = derived_moves_time
 
     def get(self, entity: str, record_id: str) -> Json | None:
@@ -50,19 +57,26 @@ class Unit:
         """Stage a deletion."""
         self._staged[(entity, record_id)] = _Staged(None, "delete")
 
-    def owe(self, customer: str, change: Decimal) -> None:
-        """The customer owes so much more (or less)."""
-        if change:
-            self._balances[customer] = self._balances.get(customer, ZERO) + change
-
     def commit(self) -> None:
-        """Put everything into the book."""
+        """Put everything into the book, then move the balances that follow from it."""
+        changes = [self._change(key, staged) for key, staged in self._staged.items() if staged.op != "derived"]
         for (entity, record_id), staged in self._staged.items():
             self._commit_one(entity, record_id, staged)
-        for customer, change in self._balances.items():
-            self._settle(customer, change)
+        for change in changes:
+            for account, debit in change.postings.items():
+                self._post(account, debit)
+            for (kind, party), owed in change.owed.items():
+                self._settle(kind, party, owed)
 
-    def _commit_one(self, entity: str, record_id: str, staged: _Staged) -> None:
+    def _change(self, key: Key, staged: _Staged) -> Effect:
+        effect = self._effects.get(key[0])
+        if effect is None:
+            return NOTHING
+        old = self.book.find(*key)
+        before = NOTHING if old is None else effect(self.book, old.body)
+        return difference(NOTHING if staged.body is None else effect(self.book, staged.body), before)
+
+    def _commit_one(self, entity: str, record_id: str, staged: _Staged, moves_time: bool = False) -> None:
         book = self.book
         old = book.find(entity, record_id)
         if staged.body is None:
@@ -75,7 +89,7 @@ class Unit:
             record = Record(record_id, "0", second, second)
         else:
             token = old.token if derived else str(int(old.token) + 1)
-            still = derived and not self._derived_moves_time
+            still = derived and not (moves_time or self._derived_moves_time)
             record = Record(record_id, token, old.created, old.updated if still else second)
         body = {
             "domain": "QBO",
@@ -87,24 +101,47 @@ class Unit:
         }
         book.store(entity, record, body, None, "" if derived else staged.op, self.at)
 
-    def _settle(self, customer: str, change: Decimal) -> None:
+    def _settle(self, kind: str, party: str, change: Decimal) -> None:
+        """A customer or vendor owes (or is owed) so much more; a customer's parents show it too."""
         own = True
         seen: set[str] = set()
-        while customer not in seen:
-            seen.add(customer)
-            record = self.book.find("Customer", customer)
+        while party not in seen:
+            seen.add(party)
+            record = self.book.find(kind, party)
             if record is None:
                 return
             body = dict(record.body)
             if own:
                 body["Balance"] = money(amount(body, "Balance") + change)
-            body["BalanceWithJobs"] = money(amount(body, "BalanceWithJobs") + change)
+            if kind == "Customer":
+                body["BalanceWithJobs"] = money(amount(body, "BalanceWithJobs") + change)
             if self._derived_moves_time:
-                self._commit_one("Customer", customer, _Staged(body, "derived"))
+                self._commit_one(kind, party, _Staged(body, "derived"))
             else:
-                self.book.amend("Customer", record, body)
+                self.book.amend(kind, record, body)
             own = False
             parent: Any = body.get("ParentRef")
             if parent is None:
                 return
-            customer = parent["value"]
+            party = parent["value"]
+
+    def _post(self, account: str, debit: Decimal) -> None:
+        """Move an account of the balance sheet; LastUpdatedTime moves, the token stays (entities.md 8).
+
+        Debits count up, so that a debt shows below zero (S:account-update-full); only cards show what is owed as a
+        positive amount. Income and expense accounts carry no balance (S:account-recorded-chart).
+        """
+        record = self.book.find("Account", account)
+        if record is None or record.body.get("Classification") in _PROFIT_AND_LOSS:
+            return
+        change = -debit if record.body.get("AccountType") == "Credit Card" else debit
+        own = True
+        while record is not None:
+            body = dict(record.body)
+            if own:
+                body["CurrentBalance"] = money(amount(body, "CurrentBalance") + change)
+            body["CurrentBalanceWithSubAccounts"] = money(amount(body, "CurrentBalanceWithSubAccounts") + change)
+            self._commit_one("Account", record.id, _Staged(body, "derived"), moves_time=True)
+            own = False
+            parent: Any = body.get("ParentRef")
+            record = None if parent is None else self.book.find("Account", parent["value"])

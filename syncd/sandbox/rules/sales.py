@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from syncd.sandbox import faults, payments, tax
+from syncd.sandbox import faults
+from syncd.sandbox.book import Book
 from syncd.sandbox.clock import add_days
 from syncd.sandbox.context import Context
-from syncd.sandbox.lines import Lines, make_net, read_lines, set_discount
-from syncd.sandbox.lists import without_id
+from syncd.sandbox.effects import Effect, effect
+from syncd.sandbox.rules import applications, tax
+from syncd.sandbox.rules.applications import RECEIVABLE
+from syncd.sandbox.rules.base import Rules, account_of, value_of
+from syncd.sandbox.rules.lines import Lines, flat, make_net, read_lines, set_discount
+from syncd.sandbox.rules.lists import without_id
+from syncd.sandbox.rules.notes import void_note
 from syncd.sandbox.wire import ZERO, Json, amount, money, rounded
 
-VOIDED = "Voided"
 _MONEY_MEMBERS = frozenset({"Line", "TxnTaxDetail", "GlobalTaxCalculation", "ApplyTaxAfterDiscount"})
 
 
@@ -20,7 +25,7 @@ class InvoiceRules:
 
     def build(self, ctx: Context, record_id: str, new: Json, old: Json | None, sent: frozenset[str]) -> Json:
         """The stored form of what was sent, or the fault it deserves."""
-        customer = self._customer(ctx, new, old)
+        customer = self._customer(ctx, record_id, new, old)
         new.setdefault("TxnDate", ctx.today)
         ctx.check_open(new["TxnDate"], (old or {}).get("TxnDate"))
         currency = ctx.currency(new.get("CurrencyRef"), customer, old)
@@ -38,22 +43,23 @@ class InvoiceRules:
 
     def saved(self, ctx: Context, record_id: str, body: Json) -> None:
         """After staging: the payments on it show its new balance and number."""
-        payments.refresh(ctx, body)
+        applications.refresh(ctx, RECEIVABLE, "Invoice", record_id)
 
     def delete(self, ctx: Context, record_id: str, old: Json) -> None:
         """Delete; payments on it become unapplied, or the switch refuses (entities.md 4.3)."""
         ctx.check_open(old.get("TxnDate"))
-        if payments.linked_payments(old) and ctx.switches.delete_paid_invoice == "refuse":
+        if (
+            applications.payments_on(ctx, RECEIVABLE, "Invoice", record_id)
+            and ctx.switches.delete_paid_invoice == "refuse"
+        ):
             raise faults.fault(800, "Cannot delete object", "The transaction has payments applied to it.")
-        payments.unapply_all(ctx, record_id, old)
-        ctx.unit.owe(old["CustomerRef"]["value"], -(amount(old, "TotalAmt") - amount(old, "Deposit")))
+        applications.unapply_all(ctx, RECEIVABLE, "Invoice", record_id)
         ctx.unit.delete("Invoice", record_id)
 
     def void(self, ctx: Context, record_id: str, old: Json) -> Json:
         """Zero amounts and quantities, note "Voided", links dropped (entities.md 4.3, S:invoice-void)."""
         ctx.check_open(old.get("TxnDate"))
-        payments.unapply_all(ctx, record_id, old)
-        ctx.unit.owe(old["CustomerRef"]["value"], -(amount(old, "TotalAmt") - amount(old, "Deposit")))
+        applications.unapply_all(ctx, RECEIVABLE, "Invoice", record_id)
         new = {**old, "Line": [_zeroed(line) for line in old["Line"]], "LinkedTxn": []}
         if "TxnTaxDetail" in old:
             new["TxnTaxDetail"] = {"TotalTax": ZERO}
@@ -63,7 +69,16 @@ class InvoiceRules:
         new["PrivateNote"] = void_note(old.get("PrivateNote"))
         return new
 
-    def _customer(self, ctx: Context, new: Json, old: Json | None) -> Json:
+    def effect(self, book: Book, body: Json) -> Effect:
+        """Receivables and the deposit up, income, discount and tax on the other side."""
+        total, deposit = amount(body, "TotalAmt"), amount(body, "Deposit")
+        receivable = account_of(book, "Accounts Receivable")
+        paid_to = value_of(body, "DepositToAccountRef") or account_of(book, "", "UndepositedFunds")
+        postings = [(receivable, total - deposit), (paid_to, deposit), *form_postings(book, body)]
+        owed = [(("Customer", value_of(body, "CustomerRef")), total - deposit)]
+        return effect(postings, owed, body.get("ExchangeRate"))
+
+    def _customer(self, ctx: Context, record_id: str, new: Json, old: Json | None) -> Json:
         if "CustomerRef" not in new:
             raise faults.missing("CustomerRef")
         customer = ctx.unit.get("Customer", str(new["CustomerRef"]["value"]))
@@ -71,7 +86,8 @@ class InvoiceRules:
             raise faults.bad_reference("CustomerRef")
         if customer.get("Active") is False:
             raise faults.inactive_customer()
-        if old is not None and old["CustomerRef"]["value"] != customer["Id"] and payments.linked_payments(old):
+        moved = old is not None and old["CustomerRef"]["value"] != customer["Id"]
+        if moved and applications.payments_on(ctx, RECEIVABLE, "Invoice", record_id):
             raise faults.business("The customer of a paid invoice cannot be changed.", "CustomerRef")
         new["CustomerRef"] = {"value": customer["Id"], "name": customer["DisplayName"]}
         return customer
@@ -186,10 +202,8 @@ class InvoiceRules:
         if old is not None:
             applied = amount(old, "TotalAmt") - amount(old, "Deposit") - amount(old, "Balance")
             if applied > owed:
-                new["LinkedTxn"] = payments.shrink(ctx, record_id, old, applied - owed)
+                new["LinkedTxn"] = applications.shrink(ctx, RECEIVABLE, "Invoice", record_id, old, applied - owed)
                 applied = owed
-            ctx.unit.owe(old["CustomerRef"]["value"], -(amount(old, "TotalAmt") - amount(old, "Deposit")))
-        ctx.unit.owe(new["CustomerRef"]["value"], owed)
         new["Balance"] = money(owed - applied)
         rate = ctx.rate(new.pop("ExchangeRate", None), code, ctx.settings.rates.get(code))
         for member in ("HomeTotalAmt", "HomeBalance"):
@@ -251,18 +265,27 @@ class InvoiceRules:
         new["CustomField"] = kept
 
 
+def form_postings(book: Book, body: Json) -> list[tuple[str, Decimal]]:
+    """The other side of a sale: income by line and tax as credits, the discount as a debit."""
+    rows: list[tuple[str, Decimal]] = []
+    for line in flat(body.get("Line", [])):
+        detail = line.get("SalesItemLineDetail")
+        if detail is not None:
+            account = value_of(detail, "ItemAccountRef") or account_of(book, "Income")
+            rows.append((account, -amount(line, "Amount")))
+        elif "DiscountLineDetail" in line:
+            rows.append((value_of(line["DiscountLineDetail"], "DiscountAccountRef"), amount(line, "Amount")))
+    tax_total = amount(body.get("TxnTaxDetail", {}), "TotalTax")
+    if tax_total:
+        rows.append((account_of(book, "", "SalesTaxPayable"), -tax_total))
+    return rows
+
+
 def home_amounts(body: Json) -> None:
     """HomeTotalAmt and HomeBalance from the transaction's own rate."""
     rate = body["ExchangeRate"]
     body["HomeTotalAmt"] = money(amount(body, "TotalAmt") * rate)
     body["HomeBalance"] = money(amount(body, "Balance") * rate)
-
-
-def void_note(note: str | None) -> str:
-    """PrivateNote with "Voided" in front (entities.md 4.3)."""
-    if note is None or note == VOIDED or note.startswith(f"{VOIDED} - "):
-        return note or VOIDED
-    return f"{VOIDED} - {note}"[:4000]
 
 
 def due_date(txn_date: str, term: Json | None) -> str:
@@ -345,3 +368,6 @@ def _zeroed(line: Json) -> Json:
     if group is not None:
         line["GroupLineDetail"] = {**group, "Line": [_zeroed(part) for part in group.get("Line", [])]}
     return line
+
+
+RULES: dict[str, Rules] = {"Invoice": InvoiceRules()}

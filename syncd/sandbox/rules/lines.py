@@ -49,7 +49,7 @@ class Numbering:
     """Line Ids within one transaction: known ones stay, everything else gets the next number."""
 
     def __init__(self, old: Iterable[Json]) -> None:
-        self._known = {line["Id"] for line in _flat(old) if "Id" in line}
+        self._known = {line["Id"] for line in flat(old) if "Id" in line}
         self._next = max((int(known) for known in self._known if known.isdecimal()), default=0)
         self._line = 0
 
@@ -66,7 +66,8 @@ class Numbering:
         return {"Id": sent, "LineNum": self._line, **line}
 
 
-def _flat(lines: Iterable[Json]) -> Iterator[Json]:
+def flat(lines: Iterable[Json]) -> Iterator[Json]:
+    """Every line, those inside bundles after the bundle."""
     for line in lines:
         yield line
         yield from line.get("GroupLineDetail", {}).get("Line", [])
@@ -120,15 +121,22 @@ def _sales(ctx: Context, line: Json, _: Numbering, check: bool) -> Json:
         item = ctx.resolve("Item", ref, "ItemRef")
         if item is not None:
             ref = {"value": item["Id"], "name": item["Name"]}
+            _account(detail, item)
         if "Qty" in detail and "UnitPrice" in detail:
             product = rounded(detail["Qty"] * detail["UnitPrice"])
             if product != line["Amount"]:
                 raise faults.amount_mismatch()
-    detail.pop("ItemAccountRef", None)
     detail["ItemRef"] = ref
     _tax_code(ctx, detail)
     line["SalesItemLineDetail"] = detail
     return line
+
+
+def _account(detail: Json, item: Json) -> None:
+    """The account the line posts to, as it was when the line was saved."""
+    detail.pop("ItemAccountRef", None)
+    if "IncomeAccountRef" in item:
+        detail["ItemAccountRef"] = item["IncomeAccountRef"]
 
 
 def _tax_code(ctx: Context, detail: Json) -> None:

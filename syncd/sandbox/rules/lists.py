@@ -7,6 +7,7 @@ from collections.abc import Callable
 from syncd.sandbox import faults
 from syncd.sandbox.book import fold
 from syncd.sandbox.context import CURRENCIES, Context, currency_ref
+from syncd.sandbox.rules.base import Rules
 from syncd.sandbox.wire import ZERO, Json, amount, money
 
 SUFFIX = " (deleted)"
@@ -258,13 +259,9 @@ class PlainListRules:
         new.setdefault("DiscountPercent", ZERO)
 
 
-class CompanyInfoRules:
-    """CompanyInfo: one record that can only be updated (entities.md 2.1)."""
-
-    def build(self, ctx: Context, record_id: str, new: Json, old: Json | None, sent: frozenset[str]) -> Json:
-        """The stored form of what was sent, or the fault it deserves."""
-        if "CompanyName" not in new:
-            raise faults.missing("CompanyName")
-        kept = ("Country", "CompanyStartDate", "DefaultTimeZone", "NameValue", "EmployerId")
-        new.update({member: old[member] for member in kept if old is not None and member in old})
-        return new
+RULES: dict[str, Rules] = {
+    "Customer": CustomerRules(),
+    "Item": ItemRules(),
+    "PaymentMethod": PlainListRules("PaymentMethod"),
+    "Term": PlainListRules("Term"),
+}

@@ -1,0 +1,7 @@
+"""Deposits, transfers and journal entries."""
+
+from __future__ import annotations
+
+from syncd.sandbox.specs.base import Spec
+
+LEDGER: tuple[Spec, ...] = ()
