@@ -10,7 +10,7 @@ import msgspec
 
 from syncd.approval import as_approved, lifted
 from syncd.errors import IdentityChanged, SyncdError
-from syncd.executor import Applied, Executor, Progress
+from syncd.executor import Applied, Executor
 from syncd.feeds import Observed, observe, rails
 from syncd.gather import Gathered, Gatherer, Slot
 from syncd.heartbeat import heartbeat, holder, is_gone
@@ -22,6 +22,7 @@ from syncd.model.observations import Present
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.parts import Parts
+from syncd.ports import Progress
 from syncd.reconciler.entries import Entry, SideCapability, View
 from syncd.reconciler.plan import Plan
 from syncd.reconciler.policy import Policy

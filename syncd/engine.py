@@ -14,7 +14,6 @@ from syncd.checkup import check_books
 from syncd.clock import Clock
 from syncd.cycle import Cycle, scope_digest
 from syncd.errors import ConfigError
-from syncd.executor import Progress
 from syncd.grant import StoredGrant
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
@@ -24,6 +23,7 @@ from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.parts import Parts
 from syncd.planfile import FORMAT, PlanFile
+from syncd.ports import Progress
 from syncd.qbo.books import Books
 from syncd.reconciler.plan import Plan
 from syncd.reconciler.policy import Limits, Policy

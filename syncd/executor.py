@@ -11,77 +11,27 @@ under the lease, when its turn has come.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Protocol
 
 import msgspec
 
 from syncd.clock import Clock
 from syncd.errors import QboError
 from syncd.links import LinkBook
-from syncd.model.observations import Absent, Present, Problem
+from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb, WireWrite
-from syncd.qbo.codec import Unencodable
+from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
+from syncd.outbox import Flight, Outbox, Parcel, intent_of
+from syncd.ports import BooksWriter, Journal, Progress
 from syncd.reconciler.plan import Operation, Plan
 from syncd.reconciler.reconcile import waves
 from syncd.settling import Settler, Tally
 from syncd.sources.base import Source
-from syncd.state.values import Intent, JournalEntry, JournalState, Lease, Settlement
+from syncd.state.values import JournalState, Lease
 from syncd.translate import to_source_ids
 
 STATE_CHUNK = 500
 SOURCE_CHUNK = 100
-
-
-class Journal(Protocol):
-    """What the executor needs of the state database."""
-
-    def intend(self, lease: Lease, intents: Sequence[Intent], *, sent: bool = False) -> list[JournalEntry]:
-        """Make intents durable; ``sent``: in the form in which they leave at once."""
-        ...
-
-    def mark_sent(self, lease: Lease, entries: Sequence[tuple[str, str, str, bytes]]) -> None:
-        """Make the bytes and the identity on the wire durable, before they leave."""
-        ...
-
-    def settle(self, lease: Lease, settlement: Settlement, *, run_id: str) -> None:
-        """Store everything that became true, in one transaction."""
-        ...
-
-
-class BooksWriter(Protocol):
-    """What the executor needs of QBO."""
-
-    def encode(
-        self,
-        kind: Kind,
-        verb: Verb,
-        record: Record | None,
-        *,
-        qbo_id: str,
-        fields: Sequence[str],
-        raw: bytes,
-        refs: Callable[[Kind, str], str],
-        journal_id: str,
-        request_id: str,
-    ) -> WireWrite:
-        """The exact bytes of one write."""
-        ...
-
-    def post(self, writes: Sequence[WireWrite]) -> Future[list[Outcome]]:
-        """Send them, together where there are several; one outcome each, once they are known."""
-        ...
-
-
-class Progress(Protocol):
-    """Told how far a long run is."""
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        """``done`` of ``total`` operations, working on ``what``."""
-        ...
 
 
 class Applied(msgspec.Struct):
@@ -94,20 +44,6 @@ class Applied(msgspec.Struct):
     stale: list[Operation] = []
     undone: list[Operation] = []
     stopped: bool = False
-
-
-class _Parcel(msgspec.Struct, frozen=True):
-    """Writes that travel together: made ready, then on their way."""
-
-    operations: list[Operation]
-    writes: list[WireWrite]
-
-
-class _Flight(msgspec.Struct, frozen=True):
-    """A parcel that has left, and what will become known of it."""
-
-    parcel: _Parcel
-    answer: Future[list[Outcome]]
 
 
 class Executor:
@@ -132,13 +68,15 @@ class Executor:
         self._lease = lease
         self._run_id = run_id
         self._source = source
-        self._books = books
         self._links = links
         self._settler = settler
         self._clock = clock
         self._stopping = stopping
         self._batch_size = batch_size
         self._count = count
+        self._outbox = Outbox(
+            journal=journal, lease=lease, run_id=run_id, books=books, links=links, settler=settler, count=count
+        )
         self._returning: list[tuple[Operation, Record | None]] = []
 
     def apply(
@@ -177,7 +115,7 @@ class Executor:
     ) -> set[str]:
         """Writes that do not depend on each other; the ids of those that were confirmed."""
         confirmed: set[str] = set()
-        flight: _Flight | None = None
+        flight: Flight | None = None
         for chunk in chunks:
             if self._stopping():
                 result.stopped = True
@@ -186,7 +124,8 @@ class Executor:
             if chunk[0].side is Side.SOURCE:
                 confirmed |= self._write_source([(o, current.get((o.kind, o.source_id))) for o in chunk], result)
             else:
-                parcel = self._prepare(chunk, raw, result)
+                parcel, unusable = self._outbox.prepare(chunk, raw)
+                result.held += unusable
                 landed, flight = flight, self._relieve(flight, parcel, result)
                 confirmed |= self._land(landed, current, result)
             if len(self._returning) >= SOURCE_CHUNK:
@@ -241,39 +180,16 @@ class Executor:
 
     # ---- QBO
 
-    def _prepare(
-        self, chunk: Sequence[Operation], raw: Mapping[tuple[Kind, str], bytes], result: Applied
-    ) -> _Parcel | None:
-        """Intend and encode; what cannot be put in QBO's terms is held. ``None``: nothing is left to send."""
-        entries = self._journal.intend(self._lease, [self._intent(o, raw.get((o.kind, o.qbo_id), b"")) for o in chunk])
-        operations: list[Operation] = []
-        writes: list[WireWrite] = []
-        tally = Tally()
-        for operation, entry in zip(chunk, entries, strict=True):
-            try:
-                writes.append(self._encode(operation, entry, raw))
-                operations.append(operation)
-            except Unencodable as error:
-                self._unencodable(tally, operation, entry.id, error.problems)
-                self._count(operation.kind, operation.side, operation.verb, "held")
-                result.held += 1
-        self._settle(tally)
-        return _Parcel(operations, _as_batch(writes)) if writes else None
-
-    def _relieve(self, flight: _Flight | None, parcel: _Parcel | None, result: Applied) -> _Flight | None:
+    def _relieve(self, flight: Flight | None, parcel: Parcel | None, result: Applied) -> Flight | None:
         """Wait for what is under way, then let the next leave."""
         try:
             self._await(flight, result)
         except QboError as error:
-            self._abandon(parcel, error)
+            self._outbox.abandon(parcel, error.message)
             raise
-        if parcel is None:
-            return None
-        sent = [(w.journal_id, w.batch_request_id, w.batch_item_id, w.body) for w in parcel.writes]
-        self._journal.mark_sent(self._lease, sent)
-        return _Flight(parcel, self._books.post(parcel.writes))
+        return self._outbox.launch(parcel)
 
-    def _await(self, flight: _Flight | None, result: Applied) -> None:
+    def _await(self, flight: Flight | None, result: Applied) -> None:
         if flight is None:
             return
         try:
@@ -282,39 +198,11 @@ class Executor:
             self._carry_back(result)  # QuickBooks cannot be used any more; the source still can
             raise
 
-    def _land(self, flight: _Flight | None, current: Mapping[tuple[Kind, str], Record], result: Applied) -> set[str]:
+    def _land(self, flight: Flight | None, current: Mapping[tuple[Kind, str], Record], result: Applied) -> set[str]:
         if flight is None:
             return set()
         pairs = [(o, w.journal_id) for o, w in zip(flight.parcel.operations, flight.parcel.writes, strict=True)]
         return self._conclude(pairs, flight.answer.result(), result, current)
-
-    def _abandon(self, parcel: _Parcel | None, error: QboError) -> None:
-        """What was made ready and will not leave any more."""
-        if parcel is None:
-            return
-        tally = Tally()
-        for operation, write in zip(parcel.operations, parcel.writes, strict=True):
-            self._settler.closed(tally, operation, write.journal_id, JournalState.ABANDONED, error.message)
-        self._settle(tally)
-
-    def _encode(self, operation: Operation, entry: JournalEntry, raw: Mapping[tuple[Kind, str], bytes]) -> WireWrite:
-        return self._books.encode(
-            operation.kind,
-            operation.verb,
-            operation.record,
-            qbo_id=operation.qbo_id,
-            fields=operation.fields,
-            raw=raw.get((operation.kind, operation.qbo_id), b""),
-            refs=self._links.to_qbo,
-            journal_id=entry.id,
-            request_id=entry.request_id,
-        )
-
-    def _unencodable(self, tally: Tally, operation: Operation, journal_id: str, problems: tuple[Problem, ...]) -> None:
-        text = "; ".join(problem.text for problem in problems)
-        self._settler.closed(tally, operation, journal_id, JournalState.ABANDONED, text[:500])
-        tally.dirty.clear()
-        self._settler.hold(tally, msgspec.structs.replace(operation, problems=problems), reason=text)
 
     # ---- the source
 
@@ -322,7 +210,7 @@ class Executor:
         operations = [operation for operation, _ in work]
         drafts = [self._source_write(operation, record) for operation, record in work]
         intents = [
-            self._intent(operation, b"", body=msgspec.json.encode(draft))
+            intent_of(self._run_id, operation, body=msgspec.json.encode(draft))
             for operation, draft in zip(operations, drafts, strict=True)
         ]
         entries = self._journal.intend(self._lease, intents, sent=True)
@@ -355,21 +243,6 @@ class Executor:
         )
 
     # ---- both
-
-    def _intent(self, operation: Operation, pre_image: bytes, *, body: bytes = b"") -> Intent:
-        return Intent(
-            run_id=self._run_id,
-            operation_id=operation.id,
-            side=operation.side,
-            kind=operation.kind,
-            verb=operation.verb,
-            key=operation.source_id or f"qbo:{operation.qbo_id}",
-            source_id=operation.source_id,
-            qbo_id=operation.qbo_id,
-            operation=msgspec.json.encode(operation),
-            body=body,
-            pre_image=pre_image,
-        )
 
     def _conclude(
         self,
@@ -429,21 +302,6 @@ class _Counter:
         self._done += len(chunk)
         if self._progress is not None:
             self._progress(self._done, self._total, f"{chunk[0].kind}s")
-
-
-def _as_batch(writes: list[WireWrite]) -> list[WireWrite]:
-    """Give several writes the identity they have in a batch: one request id for all, an item id for each.
-
-    Both are made from the writes' own request ids, so that they name the slots and nothing else (protocol.md 7).
-    """
-    if len(writes) < 2:
-        return writes
-    joined = "\n".join(write.request_id for write in writes)
-    shared = hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
-    return [
-        msgspec.structs.replace(write, batch_request_id=shared, batch_item_id=str(place))
-        for place, write in enumerate(writes, start=1)
-    ]
 
 
 def _return_trip(

@@ -17,13 +17,13 @@ from typing import Protocol
 
 import msgspec
 
-from syncd.executor import Journal
 from syncd.links import LinkBook
 from syncd.model.lens import Lens, pending, references
 from syncd.model.observations import Absent, Observation, Present, Unknown
 from syncd.model.records import Kind, Side, State
 from syncd.model.writes import DESTRUCTIVE_VERBS, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.model.writes import WireWrite as Wire
+from syncd.ports import Journal
 from syncd.reconciler.plan import Operation
 from syncd.settling import Settler, Tally
 from syncd.sources.base import Source

@@ -14,6 +14,7 @@ from syncd.errors import QboError, QboThrottled, QboUnavailable, ReconnectNeeded
 from syncd.model.writes import Outcome, WireWrite
 from syncd.qbo import transport
 from syncd.qbo.writer import Writer
+from syncd.state.values import JournalState
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import (
     at_rest,
@@ -401,6 +402,23 @@ def test_a_grant_that_dies_between_two_writes_leaves_nothing_twice(world: World)
     settles(world)
     assert born(world, "Invoice") == {"INV-1": 1}
     assert born(world, "Customer", "DisplayName") == {"Ada": 1}
+
+
+def test_what_was_made_ready_and_did_not_leave_is_given_up(make: Make) -> None:
+    """While a batch travels the next is made ready. The grant ends: only the batch that had left is in doubt."""
+    world = make(qbo={"batch_size": 4})
+    ada = world.client("Ada")
+    for n in range(14):
+        world.invoice(ada, f"INV-{n}")
+    world.sandbox.add_fault("status", status=401, endpoint="batch", nth=2, count=0, realm=world.realm)
+    with pytest.raises(ReconnectNeeded):
+        world.run(approve_first_run=True)
+    assert len(world.books("Invoice")) == 4
+    assert [entry.state for entry in world.store.open_entries(world.name)] == [JournalState.SENT] * 4
+    world.sandbox.clear_faults()
+    world.grant()
+    settles(world)
+    assert born(world, "Invoice") == {f"INV-{n}": 1 for n in range(14)}
 
 
 def test_one_refused_item_of_a_batch_holds_back_only_itself(world: World) -> None:
