@@ -30,7 +30,7 @@ demo: $(RUN_ENV)/.ready ## the main job, told step by step, on embedded parts
 	@$(RUN_ENV)/bin/syncd demo
 
 test: $(DEV_ENV)/.ready ## the whole suite, PostgreSQL included
-	@$(DEV_ENV)/bin/python -m pytest
+	@$(DEV_ENV)/bin/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(DEV_ENV)/.ready ## format, lint, types, import rules, dependencies
 	@$(DEV_ENV)/bin/ruff format --check .

@@ -77,7 +77,8 @@ def demo(**given: Any) -> int:
     epilog="""\b
 Example:
   syncd sandbox --port 8600 --data books.db --company '{"realm": "1001", "name": "Acme Books"}'
-  # then in the configuration, under [company.qbo]:
+  # then look at http://127.0.0.1:8600/
+  # in the configuration, under [company.qbo]:
   #   api_url = "http://127.0.0.1:8600"
   #   token_url = "http://127.0.0.1:8600/oauth2/v1/tokens/bearer"
   #   authorize_url = "http://127.0.0.1:8600/connect/oauth2"
@@ -88,23 +89,38 @@ Example:
 @click.option("--port", type=click.IntRange(0, 65535), default=8600, show_default=True, help="0 takes a free one.")
 @click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep everything in this file.")
 @click.option("--company", "companies", multiple=True, metavar="JSON", help="A company to create; may be repeated.")
+@click.option("--no-company", is_flag=True, help="Make none where none is asked for.")
+@click.option(
+    "--seed", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Records for companies: JSON."
+)
+@click.option(
+    "--scenario",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Companies, switches, faults and events from this TOML file.",
+)
 @click.option("--clock", metavar="MOMENT", help="Where its clock starts.")
-@click.option("--speed", type=float, default=1.0, show_default=True, help="How many times faster than real time.")
+@click.option("--speed", type=float, help="How many times faster than real time; 0 stands still.")
 @click.option("--switch", "switches", multiple=True, metavar="NAME=VALUE", help="For example throttle=off.")
+@click.option("--keep-bodies", is_flag=True, help="Keep the bodies of requests and answers to look at.")
 @click.option("--port-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the port here.")
 def sandbox(**given: Any) -> int:
     """Serve a look-alike of QuickBooks Online on loopback, to try syncd without a company at risk. The app
     "sandbox-client" with the secret "sandbox-secret" is known to it."""
     from syncd.sandbox.__main__ import main
 
-    arguments = [f"--port={given['port']}", f"--speed={given['speed']}"]
-    arguments += [f"--{name.replace('_', '-')}={given[name]}" for name in ("data", "clock", "port_file") if given[name]]
-    arguments += [f"--company={text}" for text in given["companies"]]
-    arguments += [f"--switch={text}" for text in given["switches"]]
+    arguments = []
+    for name, value in given.items():
+        option = f"--{_SINGULAR.get(name, name).replace('_', '-')}"
+        if isinstance(value, bool):
+            arguments += [option] if value else []
+        elif value is not None:
+            arguments += [f"{option}={one}" for one in (value if isinstance(value, tuple) else (value,))]
     code = main(arguments)
     if code:
         raise click.UsageError("The sandbox did not start; see the message above.")
     return code
 
+
+_SINGULAR = {"companies": "company", "switches": "switch"}
 
 COMMANDS: tuple[click.Command, ...] = (run, sandbox, demo)

@@ -1,8 +1,9 @@
-"""The admin API under ``/_sandbox`` (described in ``syncd/sandbox/__init__.py``). Not part of what QBO offers."""
+"""The admin API under ``/_sandbox`` (described in docs/sandbox.md). Not part of what QBO offers."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,10 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from syncd.sandbox import company
+from syncd.sandbox import admin_states, agenda, company, webhooks
+from syncd.sandbox import merge as merging
+from syncd.sandbox.admin_calls import BadCallError, body_of, held_of
 from syncd.sandbox.book import Book
-from syncd.sandbox.clock import parse_moment, stamp_millis
+from syncd.sandbox.clock import stamp_millis
 from syncd.sandbox.oauth import App
+from syncd.sandbox.scenario import as_switches
 from syncd.sandbox.specs import SPECS
 from syncd.sandbox.wire import DecodeError, Json, decode, encode
 from syncd.sandbox.world import DEFAULT_CLIENT, Company
@@ -23,13 +27,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Request], Awaitable[Response]]
 _LINE = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_FILTERS = frozenset({"method", "realm", "endpoint", "entity", "operation", "requestid", "status", "client_id", "tid"})
-
-
-class _BadRequestError(Exception):
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+_PAGING = (("after", 0), ("limit", 10_000), ("skip", 0))
 
 
 def routes(sandbox: Sandbox) -> list[Route]:
@@ -43,6 +41,7 @@ def routes(sandbox: Sandbox) -> list[Route]:
         ("PATCH", "/companies/{realm}", admin.change_company),
         ("DELETE", "/companies/{realm}", admin.delete_company),
         ("PATCH", "/companies/{realm}/preferences", admin.change_preferences),
+        ("POST", "/companies/{realm}/merge", admin.merge),
         ("POST", "/companies/{realm}/tokens", admin.issue_tokens),
         ("POST", "/companies/{realm}/disconnect", admin.disconnect),
         ("POST", "/companies/{realm}/load", admin.load),
@@ -60,7 +59,11 @@ def routes(sandbox: Sandbox) -> list[Route]:
         ("DELETE", "/faults/{rule:int}", admin.delete_fault),
         ("GET", "/requests", admin.requests),
         ("DELETE", "/requests", admin.clear_requests),
+        ("GET", "/requests/summary", admin.summary),
+        ("GET", "/requests/{seq:int}", admin.one_request),
         ("POST", "/throttle/reset", admin.reset_throttle),
+        *admin_states.calls(sandbox),
+        *webhooks.calls(sandbox.world),
     ]
     by_path: dict[str, dict[str, Callable[[Request], Awaitable[Any]]]] = {}
     for method, path, handler in table:
@@ -76,9 +79,9 @@ def _dispatch(sandbox: Sandbox, handlers: dict[str, Callable[[Request], Awaitabl
         try:
             result = await handler(request)
             sandbox.save()
-        except _BadRequestError as error:
+        except BadCallError as error:
             return _json({"error": str(error)}, error.status)
-        except (ValueError, TypeError, KeyError, DecodeError) as error:
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, DecodeError) as error:
             return _json({"error": str(error)}, 400)
         return result if isinstance(result, Response) else _json(result)
 
@@ -89,24 +92,13 @@ def _json(content: Any, status: int = 200) -> Response:
     return Response(encode(content), status, media_type="application/json")
 
 
-async def _body(request: Request) -> Json:
-    raw = await request.body()
-    content = decode(raw) if raw else {}
-    if not isinstance(content, dict):
-        raise _BadRequestError("the body must be a JSON object")
-    return content
-
-
 class _Admin:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._world = sandbox.world
 
     def _held(self, request: Request) -> Company:
-        held = self._world.companies.get(request.path_params["realm"])
-        if held is None:
-            raise _BadRequestError("no such company", 404)
-        return held
+        return held_of(self._world, request)
 
     async def health(self, _: Request) -> Json:
         return {"status": "ok", "companies": len(self._world.companies), "requests": self._world.ledger.last}
@@ -115,14 +107,14 @@ class _Admin:
         return {"companies": [self._describe(held.book) for held in self._world.companies.values()]}
 
     async def create_company(self, request: Request) -> Json:
-        return self._describe(self._world.add_company(await _body(request)).book)
+        return self._describe(self._world.add_company(await body_of(request)).book)
 
     async def company(self, request: Request) -> Json:
         return self._describe(self._held(request).book)
 
     async def change_company(self, request: Request) -> Json:
         book = self._held(request).book
-        company.change(book, await _body(request))
+        company.change(book, await body_of(request))
         return self._describe(book)
 
     async def delete_company(self, request: Request) -> Json:
@@ -131,22 +123,28 @@ class _Admin:
         del self._world.companies[realm]
         if self._sandbox.store is not None:
             self._sandbox.store.forget(realm)
+        self._sandbox.snapshots.forget(realm)
         return {"deleted": realm}
 
     async def change_preferences(self, request: Request) -> Json:
         book = self._held(request).book
-        company.merge_preferences(book, await _body(request))
+        company.merge_preferences(book, await body_of(request))
         record = book.find("Preferences", "1")
         return {} if record is None else record.body
+
+    async def merge(self, request: Request) -> Json:
+        book, wanted = self._held(request).book, await body_of(request)
+        entity, loser, survivor = (str(wanted[name]) for name in ("entity", "loser", "survivor"))
+        return merging.merge(book, self._world.switches, entity, loser, survivor)
 
     async def issue_tokens(self, request: Request) -> Json:
         realm = request.path_params["realm"]
         self._held(request)
-        wanted = await _body(request)
+        wanted = await body_of(request)
         authority = self._world.authority
         app = authority.apps.get(str(wanted.get("client_id", DEFAULT_CLIENT)))
         if app is None:
-            raise _BadRequestError("no such app", 404)
+            raise BadCallError("no such app", 404)
         seconds = wanted.get("access_seconds")
         grant = authority.issue(app.client_id, realm, access_seconds=None if seconds is None else float(seconds))
         return {
@@ -158,11 +156,7 @@ class _Admin:
 
     async def disconnect(self, request: Request) -> Json:
         self._held(request)
-        realm = request.path_params["realm"]
-        ended = [grant for grant in self._world.authority.grants.values() if grant.realm == realm]
-        for grant in ended:
-            self._world.authority.end(grant)
-        return {"ended": len(ended)}
+        return {"ended": agenda.disconnect(self._sandbox, request.path_params["realm"])}
 
     async def load(self, request: Request) -> Json:
         book = self._held(request).book
@@ -172,7 +166,7 @@ class _Admin:
                 continue
             for entity, raw in _LINE.decode(line).items():
                 if entity not in SPECS:
-                    raise _BadRequestError(f"{entity} is not served")
+                    raise BadCallError(f"{entity} is not served")
                 book.load(entity, decode(raw), bytes(raw), now)
                 count += 1
         return {"loaded": count}
@@ -201,7 +195,7 @@ class _Admin:
         return {"apps": [msgspec.to_builtins(app) for app in self._world.authority.apps.values()]}
 
     async def add_app(self, request: Request) -> Json:
-        wanted = await _body(request)
+        wanted = await body_of(request)
         uris = wanted.get("redirect_uris")
         app = App(str(wanted["client_id"]), str(wanted["client_secret"]), None if uris is None else list(uris))
         self._world.authority.add_app(app)
@@ -213,55 +207,54 @@ class _Admin:
         return {"now": stamp_millis(now), "epoch": now, "speed": clock.speed}
 
     async def set_clock(self, request: Request) -> Json:
-        wanted = await _body(request)
-        unknown = wanted.keys() - {"set", "advance_seconds", "speed"}
-        if unknown:
-            raise _BadRequestError(f"unknown members: {', '.join(sorted(unknown))}")
-        clock = self._world.clock
-        if "speed" in wanted:
-            clock.set_speed(float(wanted["speed"]))
-        if "set" in wanted:
-            at = wanted["set"]
-            clock.set(parse_moment(at) if isinstance(at, str) else float(at))
-        if "advance_seconds" in wanted:
-            clock.advance(float(wanted["advance_seconds"]))
+        agenda.set_clock(self._sandbox, await body_of(request))
         return await self.clock(request)
 
     async def switches(self, _: Request) -> Json:
         return self._world.switches.public()
 
     async def change_switches(self, request: Request) -> Json:
-        wanted = await _body(request)
-        hints = self._world.switches.public()
-        clean = {name: float(v) if isinstance(hints.get(name), float) else v for name, v in wanted.items()}
-        self._world.switches.change(clean)
+        self._world.switches.change(as_switches(await body_of(request)))
         return self._world.switches.public()
 
     async def faults(self, _: Request) -> Json:
         return {"faults": self._world.injector.public()}
 
     async def add_fault(self, request: Request) -> Json:
-        return {"id": self._world.injector.add(await _body(request)).id}
+        return {"id": self._world.injector.add(await body_of(request)).id}
 
     async def clear_faults(self, _: Request) -> Json:
-        self._world.injector.rules.clear()
+        self._world.injector.clear()
         return {"faults": []}
 
     async def delete_fault(self, request: Request) -> Json:
-        if self._world.injector.rules.pop(request.path_params["rule"], None) is None:
-            raise _BadRequestError("no such rule", 404)
+        if not self._world.injector.remove(request.path_params["rule"]):
+            raise BadCallError("no such rule", 404)
         return {"deleted": request.path_params["rule"]}
 
     async def requests(self, request: Request) -> Json:
         asked = dict(request.query_params)
-        after, limit = int(asked.pop("after", 0)), int(asked.pop("limit", 10_000))
-        unknown = asked.keys() - _FILTERS
-        if unknown:
-            raise _BadRequestError(f"unknown filters: {', '.join(sorted(unknown))}")
-        return {"requests": self._world.ledger.select(asked, after, limit), "last": self._world.ledger.last}
+        after, limit, skip = (int(asked.pop(name, number)) for name, number in _PAGING)
+        newest_first = asked.pop("order", "asc") == "desc"
+        bodies = asked.pop("bodies", "false") == "true"
+        ledger = self._world.ledger
+        found = ledger.matching(asked, after, newest_first)
+        return {"requests": [entry.public(bodies) for entry in islice(found, skip, skip + limit)], "last": ledger.last}
+
+    async def one_request(self, request: Request) -> Json:
+        entry = self._world.ledger.find(request.path_params["seq"])
+        if entry is None:
+            raise BadCallError("no such request", 404)
+        return entry.public(bodies=True)
+
+    async def summary(self, request: Request) -> Json:
+        asked = dict(request.query_params)
+        after = int(asked.pop("after", 0))
+        rows = self._world.ledger.summary(asked, after)
+        return {"summary": rows, "requests": sum(row["count"] for row in rows), "last": self._world.ledger.last}
 
     async def clear_requests(self, _: Request) -> Json:
-        self._world.ledger.entries.clear()
+        self._world.ledger.clear()
         return {"last": self._world.ledger.last}
 
     async def reset_throttle(self, _: Request) -> Json:
@@ -276,4 +269,5 @@ class _Admin:
             "settings": msgspec.to_builtins(book.settings),
             "records": {name: len(table.records) for name, table in book.tables.items()},
             "versions": len(book.history),
+            "coreplus_this_month": self._world.throttle.month(book.realm, self._world.clock.now()),
         }

@@ -2,22 +2,26 @@
 
 Transactions are kept as their encoded JSON and decoded when they are needed, name lists stay decoded; so 100,000
 invoices fit into memory and a page of them is a join of bytes. Every lookup goes through an index: by Id, by the
-properties named in the spec, by LastUpdatedTime. Nothing here scans a table except ``Table.rows``.
+properties named in the spec, by LastUpdatedTime, by dates and amounts. Nothing here scans a table but ``Table.rows``.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from syncd.sandbox.clock import Clock, parse_moment, stamp
+from syncd.sandbox.indexes import Place, SortedIndex, SortKey, Timeline, discard, insert, sort_key
 from syncd.sandbox.specs import SPECS, Spec
 from syncd.sandbox.wire import Json, decode, encode
 
 Key = tuple[str, str]
 """Entity and Id."""
+
+SORTED = ("TxnDate", "DueDate", "TotalAmt", "Balance")
+"""Members of transactions that have a sorted index, where queries may use them."""
 
 SYSTEM_KEYS = frozenset({"domain", "sparse", "Id", "SyncToken", "MetaData", "status"})
 
@@ -35,7 +39,7 @@ def fold(value: object) -> str:
 class Record:
     """The current version of one object."""
 
-    __slots__ = ("_body", "_raw", "active", "created", "id", "keys", "links", "seq", "token", "updated")
+    __slots__ = ("_body", "_raw", "active", "created", "id", "keys", "links", "seq", "sort_keys", "token", "updated")
 
     def __init__(self, record_id: str, token: str, created: int, updated: int) -> None:
         self.id = record_id
@@ -45,6 +49,7 @@ class Record:
         self.active = True
         self.seq = 0
         self.keys: tuple[str | None, ...] = ()
+        self.sort_keys: tuple[SortKey, ...] = ()
         self.links: tuple[Key, ...] = ()
         self._raw: bytes | None = None
         self._body: Json | None = None
@@ -64,6 +69,11 @@ class Record:
         value: Json = decode(self._raw or b"{}")
         return value
 
+    @property
+    def kept_body(self) -> Json | None:
+        """The decoded object, where it is kept so."""
+        return self._body
+
     def fill(self, raw: bytes | None, body: Json | None, keep_body: bool) -> None:
         """Take the content, as bytes, as a decoded object, or both."""
         if keep_body:
@@ -74,44 +84,16 @@ class Record:
             self._body = None
 
 
-class Timeline:
-    """Ids by the second of their last change; superseded entries are skipped and swept out now and then."""
-
-    def __init__(self) -> None:
-        self._entries: list[tuple[int, int, str]] = []
-
-    def add(self, second: int, seq: int, record_id: str) -> None:
-        """Note a change; nearly always an append, an insert only when the clock was set back."""
-        entry = (second, seq, record_id)
-        if not self._entries or entry >= self._entries[-1]:
-            self._entries.append(entry)
-        else:
-            insort(self._entries, entry)
-
-    def sweep(self, records: dict[str, Record]) -> None:
-        """Drop superseded entries once they outnumber the living."""
-        if len(self._entries) > 2 * len(records) + 64:
-            self._entries = [e for e in self._entries if e[2] in records and records[e[2]].seq == e[1]]
-
-    def between(self, low: float, high: float, records: dict[str, Record]) -> Iterator[Record]:
-        """Current records whose last change lies in low <= second < high, oldest first."""
-        start = bisect_left(self._entries, (low,))
-        stop = bisect_left(self._entries, (high,))
-        for _, seq, record_id in self._entries[start:stop]:
-            record = records.get(record_id)
-            if record is not None and record.seq == seq:
-                yield record
-
-
 class Table:
     """All records of one entity with their indexes."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.records: dict[str, Record] = {}
-        self.order: list[tuple[int, str]] = []
-        self.active: list[tuple[int, str]] = []
+        self.order: list[Place] = []
+        self.active: list[Place] = []
         self.timeline = Timeline()
+        self.sorted = {} if spec.is_list else {name: SortedIndex() for name in SORTED if name in spec.queryable}
         self.tombstones: list[tuple[int, str]] = []
         self.deleted: dict[str, int] = {}
         self._indexes: tuple[dict[str, str | set[str]], ...] = tuple({} for _ in spec.indexed)
@@ -132,33 +114,43 @@ class Table:
             keys.append(None if value is None else fold(value))
         return tuple(keys)
 
-    def put(self, record: Record, keys: tuple[str | None, ...], seq: int) -> None:
+    def sort_keys_of(self, body: Json) -> tuple[SortKey, ...]:
+        """The keys of a body in the sorted indexes."""
+        return tuple(sort_key(body.get(member)) for member in self.sorted)
+
+    def put(self, record: Record, body: Json, seq: int) -> None:
         """Insert or replace a record and bring every index up to date."""
         old = self.records.get(record.id)
         self.records[record.id] = record
+        keys, record.sort_keys = self.keys_of(body), self.sort_keys_of(body)
         record.keys, record.seq = keys, seq
         place = id_order(record.id)
         if old is None:
-            _insert(self.order, place)
+            insert(self.order, place)
         if old is None or old.keys != keys:
             self._reindex(record.id, old.keys if old else (), keys)
+        if old is None or old.sort_keys != record.sort_keys:
+            self._resort(place, old.sort_keys if old else (), record.sort_keys)
         was_active = old is not None and old.active
         if record.active and not was_active:
-            _insert(self.active, place)
+            insert(self.active, place)
         elif was_active and not record.active:
-            _discard(self.active, place)
+            discard(self.active, place)
         if old is None or old.updated != record.updated or old.seq != seq:
+            if old is not None:
+                self.timeline.drop(old.updated, old.seq, old.id)
             self.timeline.add(record.updated, seq, record.id)
-            self.timeline.sweep(self.records)
 
     def remove(self, record: Record, second: int) -> None:
         """Delete for good and leave a tombstone for CDC."""
         del self.records[record.id]
         place = id_order(record.id)
-        _discard(self.order, place)
+        discard(self.order, place)
         if record.active:
-            _discard(self.active, place)
+            discard(self.active, place)
         self._reindex(record.id, record.keys, ())
+        self._resort(place, record.sort_keys, ())
+        self.timeline.drop(record.updated, record.seq, record.id)
         self.bury(record.id, second)
 
     def bury(self, record_id: str, second: int) -> None:
@@ -177,6 +169,19 @@ class Table:
         """How many rows ``rows`` would give."""
         return len(self.order if inactive else self.active)
 
+    def changed(self, low: float, high: float) -> Iterator[Record]:
+        """Current records whose last change lies in low <= second < high, oldest first."""
+        return (self.records[record_id] for record_id in self.timeline.between(low, high))
+
+    def _resort(self, place: Place, old: tuple[SortKey, ...], new: tuple[SortKey, ...]) -> None:
+        for at, index in enumerate(self.sorted.values()):
+            if old and new and old[at] == new[at]:
+                continue
+            if old:
+                index.drop(old[at], place)
+            if new:
+                index.add(new[at], place)
+
     def _reindex(self, record_id: str, old: tuple[str | None, ...], new: tuple[str | None, ...]) -> None:
         blank = (None,) * len(self._indexes)
         for index, before, after in zip(self._indexes, old or blank, new or blank, strict=True):
@@ -194,17 +199,6 @@ class Table:
                     held.add(record_id)
                 else:
                     index[after] = {held, record_id} if held else record_id
-
-
-def _insert(places: list[tuple[int, str]], place: tuple[int, str]) -> None:
-    if not places or place > places[-1]:
-        places.append(place)
-    else:
-        insort(places, place)
-
-
-def _discard(places: list[tuple[int, str]], place: tuple[int, str]) -> None:
-    del places[bisect_left(places, place)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +239,32 @@ class Settings:
     allow_discount: bool = True
     allow_deposit: bool = True
     auto_apply_credit: bool = False
+    auto_apply_payments: bool = False
+    allow_shipping: bool = False
+    online_payments: bool = False
+    automated_tax: bool = False  # Preferences carries TaxPrefs.PartnerTaxEnabled (entities.md 3.9)
+    automated_tax_codes: dict[str, str] = field(default_factory=dict)  # state to the TaxCode its engine chooses
+    class_per_form: bool = False
+    class_per_line: bool = False
+    departments: bool = False
+    projects: bool = False
+    email_copies: tuple[tuple[str, str], ...] = ()  # BillEmailCc and BillEmailBcc with the company's addresses
     book_close_date: str | None = None
     default_term: str | None = None
     default_discount_account: str | None = None
     default_item: str = "1"
     subscription: str = "PAID"
+    plan: str = "QuickBooks Online Plus"  # the OfferingSku; Plus and up have classes, locations, purchase orders
+    allow_service_date: bool = False
+    allow_estimates: bool = True
+    default_tax_code: str | None = None  # TaxPrefs.TaxGroupCodeRef, what a new customer gets (S:customer-create)
+    purchase_items: bool = True  # ProductAndServicesPrefs.ForPurchase
+    billable_expenses: bool = True
+    expenses_by_customer: bool = True
+    custom_purchase_numbers: bool = False
+    warn_duplicate_checks: bool = True
+    warn_duplicate_bills: bool = False
+    default_vendor_term: str | None = None
     custom_field_names: tuple[tuple[str, str], ...] = ()
     rates: dict[str, Decimal] = field(default_factory=dict)  # home units per unit, for an omitted ExchangeRate
 
@@ -268,6 +283,8 @@ class Book:
         self.settings = Settings()
         self.hidden: Json = {}
         self.dirty: dict[Key, Record | None] = {}
+        self.files: dict[str, bytes] = {}  # by the Id of their Attachable
+        self.files_dirty: set[str] = set()  # what came or went, for a file
         self._holders: dict[Key, dict[Key, None]] = {}
         self._seq = 0
 
@@ -279,6 +296,13 @@ class Book:
         """Ids of the records that hang on this one, in the order they came; only those of the entity ``of``."""
         return [holder for kind, holder in self._holders.get((entity, record_id), ()) if not of or kind == of]
 
+    def settle_holders(self) -> None:
+        """Bring holders into the order they came, after records were read back in the order of their last change."""
+        for target, held in self._holders.items():
+            if len(held) > 1:
+                order = sorted(held, key=lambda key: (self.tables[key[0]].records[key[1]].created, id_order(key[1])))
+                self._holders[target] = dict.fromkeys(order)
+
     def next_id(self, family: str) -> str:
         """A fresh Id from the family's counter (entities.md 1.1)."""
         self.counters[family] = self.counters.get(family, 0) + 1
@@ -286,7 +310,7 @@ class Book:
 
     def reserve(self, family: str, record_id: str) -> None:
         """Keep the counter above an Id that came from outside."""
-        if record_id.isdecimal() and len(record_id) < 15:
+        if record_id.isdecimal() and len(record_id) < 20:
             self.counters[family] = max(self.counters.get(family, 0), int(record_id))
 
     def store(self, entity: str, record: Record, body: Json | None, raw: bytes | None, op: str, at: float) -> None:
@@ -297,15 +321,14 @@ class Book:
         content = record.body if body is None else body
         record.active = content.get("Active") is not False
         old = table.records.get(record.id)
-        keys = table.keys_of(content)
         self._seq += 1
         keep_place = old is not None and old.updated == record.updated and old.token == record.token
-        table.put(record, keys, old.seq if keep_place and old is not None else self._seq)
+        table.put(record, content, old.seq if keep_place and old is not None else self._seq)
         record.links = old.links if old is not None else ()
         if spec.links is not None:
             self._hang((entity, record.id), record, tuple(dict.fromkeys(spec.links(content))))
         if spec.family == "name":
-            self._rename(entity, record.id, old.keys[0] if old else None, keys[0])
+            self._rename(entity, record.id, old.keys[0] if old else None, record.keys[0])
         self.reserve(spec.family, record.id)
         if self.track:
             self.dirty[(entity, record.id)] = record
@@ -318,14 +341,21 @@ class Book:
         if self.track:
             self.dirty[(entity, record.id)] = record
 
-    def erase(self, entity: str, record: Record, at: float) -> None:
-        """Delete a transaction for good."""
+    def erase(self, entity: str, record: Record, at: float, op: str = "delete") -> None:
+        """Remove a record for good: a deleted transaction, or what a merge absorbed."""
+        if self.tables[entity].spec.family == "name":
+            self._rename(entity, record.id, record.keys[0], None)
         self.tables[entity].remove(record, int(at))
         self._hang((entity, record.id), record, ())
         if self.track:
             self.dirty[(entity, record.id)] = None
         stub = {"domain": "QBO", "status": "Deleted", "Id": record.id}
-        self._remember(entity, record.id, "delete", record.token, encode(stub), at)
+        self._remember(entity, record.id, op, record.token, encode(stub), at)
+
+    def note(self, entity: str, record_id: str, op: str, body: Json, at: float) -> None:
+        """Add to the history what is not a version of a record, such as a merge."""
+        record = self.find(entity, record_id)
+        self._remember(entity, record_id, op, "" if record is None else record.token, encode(body), at)
 
     def load(self, entity: str, body: Json, raw: bytes | None, at: float) -> None:
         """Take a finished wire object as it is (bulk load, seeds); absent system members are filled in."""
@@ -341,13 +371,13 @@ class Book:
         )
         self.store(entity, record, body, raw, "load", at)
         number = body.get("DocNumber")
-        if isinstance(number, str):
-            self.note_number(number)
+        if isinstance(number, str) and spec.numbers:
+            self.note_number(spec.numbers, number)
 
-    def note_number(self, number: str) -> None:
-        """Remember the last document number, for auto-numbering (entities.md 1.7)."""
+    def note_number(self, counter: str, number: str) -> None:
+        """Remember the last document number of a counter, for auto-numbering (entities.md 1.7)."""
         if number.isdecimal() and len(number) < 15:
-            self.counters["document"] = max(self.counters.get("document", 0), int(number))
+            self.counters[counter] = max(self.counters.get(counter, 0), int(number))
 
     def _hang(self, key: Key, record: Record, links: tuple[Key, ...]) -> None:
         """Keep the index of holders in step with what a record hangs on."""

@@ -12,29 +12,32 @@ from syncd.sandbox.book import Book, Table
 from syncd.sandbox.clock import days, parse_moment, stamp
 from syncd.sandbox.specs import BY_PATH, NOT_IN_CDC, NOT_SERVED
 from syncd.sandbox.switches import Switches
+from syncd.sandbox.views import Viewer
 from syncd.sandbox.wire import encode
 
 LOOK_BACK_DAYS = 30
 
 
-def run(book: Book, switches: Switches, entities: str, changed_since: str, rng: random.Random) -> bytes:
-    """The JSON of ``CDCResponse`` for a request."""
+def run(viewer: Viewer, switches: Switches, entities: str, changed_since: str, rng: random.Random) -> tuple[bytes, int]:
+    """The JSON of ``CDCResponse`` for a request, and how many objects are in it."""
+    book = viewer.book
     names = _names(entities)
     since = _since(book, switches, changed_since)
     until = int(book.clock.now() - switches.cdc_lag_seconds) + 1 if switches.cdc_lag_seconds else float("inf")
-    left = switches.cdc_limit
+    left, total = switches.cdc_limit, 0
     groups = []
     for name in names:
         if name in NOT_SERVED:
             groups.append(b"{}")
             continue
-        rows, live = _rows(book.tables[name], since, until, left)
+        rows, live = _rows(viewer, book.tables[name], since, until, left)
+        total += len(rows)
         if switches.cdc_cap == "total":
             left -= len(rows)
         groups.append(_group(name, rows, live))
     if switches.cdc_shuffle and len(groups) > 1:
         rng.shuffle(groups)
-    return b'[{"QueryResponse":[%b]}]' % b",".join(groups)
+    return b'[{"QueryResponse":[%b]}]' % b",".join(groups), total
 
 
 def _names(entities: str) -> list[str]:
@@ -65,9 +68,9 @@ def _since(book: Book, switches: Switches, text: str) -> int:
     return int(moment) + (1 if switches.cdc_since == "exclusive" else 0)
 
 
-def _rows(table: Table, since: int, until: float, limit: int) -> tuple[list[bytes], int]:
+def _rows(viewer: Viewer, table: Table, since: int, until: float, limit: int) -> tuple[list[bytes], int]:
     """Live rows oldest first, then deletions, cut silently at the limit; and how many of them live."""
-    live = [record.raw for record in islice(table.timeline.between(since, until, table.records), limit)]
+    live = [viewer.raw(table.spec.name, record) for record in islice(table.changed(since, until), limit)]
     gone = islice(_tombstones(table, since, until), limit - len(live))
     return live + list(gone), len(live)
 

@@ -8,7 +8,10 @@ force since 2007, so no zone files are needed.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 
 _DAY = 86_400
@@ -20,24 +23,41 @@ class Clock:
     def __init__(self, start: float | None = None, speed: float = 1.0) -> None:
         self._real = time.monotonic()
         self._base = time.time() if start is None else start
+        self._held: float | None = None
+        self.moves = 0  # how often the hands were touched
         self.speed = speed
+        self.watchers: list[Callable[[], None]] = []  # called when the hands were moved; must be quick
 
     def now(self) -> float:
         """The sandbox's present moment in epoch seconds."""
+        if self._held is not None:
+            return self._held
         return self._base + (time.monotonic() - self._real) * self.speed
 
     def set(self, at: float) -> None:
         """Jump to a moment, backwards too."""
         self._base, self._real = at, time.monotonic()
+        self.moves += 1
+        for watcher in self.watchers:
+            watcher()
 
     def advance(self, seconds: float) -> None:
         """Move the hands forward (or back) by so many seconds."""
         self.set(self.now() + seconds)
 
+    @contextmanager
+    def standing_at(self, at: float) -> Iterator[None]:
+        """For what happens inside, it is that moment: an event that is due is carried out when it was due."""
+        self._held = at
+        try:
+            yield
+        finally:
+            self._held = None
+
     def set_speed(self, speed: float) -> None:
         """Run ``speed`` times as fast as real time from now on."""
-        self.set(self.now())
-        self.speed = speed
+        now, self.speed = self.now(), speed
+        self.set(now)
 
 
 @lru_cache(maxsize=256)
@@ -95,6 +115,22 @@ def parse_moment(text: str, naive_as_utc: bool = False) -> float:
     if naive_as_utc:
         return as_utc
     return as_utc - pacific_offset(int(as_utc) + 28_800)
+
+
+def moment(value: object) -> float:
+    """Epoch seconds of what a person wrote: a number, a date-time in text, or one of TOML.
+
+    Raises ValueError or TypeError for anything else.
+    """
+    if isinstance(value, bool):
+        raise TypeError("a date-time or epoch seconds expected")
+    if isinstance(value, (int, float, Decimal)):
+        return float(value)
+    if isinstance(value, date):
+        return parse_moment(value.isoformat())
+    if isinstance(value, str):
+        return float(value) if value.replace(".", "", 1).isdecimal() else parse_moment(value)
+    raise TypeError("a date-time or epoch seconds expected")
 
 
 def add_days(day: str, days: int) -> str:

@@ -5,20 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from syncd.sandbox import faults
+from syncd.sandbox import faults, rates
 from syncd.sandbox.book import Book, Settings
 from syncd.sandbox.clock import pacific_date
+from syncd.sandbox.currencies import currency_ref
+from syncd.sandbox.settings import has_plus
 from syncd.sandbox.switches import Switches
 from syncd.sandbox.unit import Unit
 from syncd.sandbox.wire import Json
-
-CURRENCIES = {
-    "USD": "United States Dollar", "CAD": "Canadian Dollar", "GBP": "British Pound Sterling", "EUR": "Euro",
-    "AUD": "Australian Dollar", "NZD": "New Zealand Dollar", "INR": "Indian Rupee", "JPY": "Japanese Yen",
-    "CHF": "Swiss Franc", "SEK": "Swedish Krona", "NOK": "Norwegian Krone", "DKK": "Danish Krone",
-    "MXN": "Mexican Peso", "BRL": "Brazilian Real", "SGD": "Singapore Dollar", "HKD": "Hong Kong Dollar",
-    "ZAR": "South African Rand", "PLN": "Polish Zloty", "CNY": "Chinese Yuan", "AED": "United Arab Emirates Dirham",
-}  # fmt: skip
 
 
 @dataclass
@@ -45,13 +39,24 @@ class Context:
         return pacific_date(self.unit.at)
 
     def resolve(self, entity: str, ref: Json | None, member: str) -> Json | None:
-        """The object a reference names; 2500 when there is none or it is inactive."""
+        """The object a reference names; 2500 when there is none, 2500 or 610 (a switch) when it is inactive."""
         if ref is None:
             return None
         body = self.unit.get(entity, str(ref["value"]))
-        if body is None or body.get("Active") is False:
+        if body is None:
             raise faults.bad_reference(member)
+        if body.get("Active") is False:
+            raise faults.not_found() if self.switches.inactive_reference == "610" else faults.bad_reference(member)
         return body
+
+    def require(self, feature: str) -> None:
+        """5030 (5020 for purchase orders) for what the company's plan does not have (entities.md 1.8)."""
+        plan = self.settings.plan
+        if has_plus(plan):
+            return
+        if feature == "purchase orders":
+            raise faults.not_permitted(f"{plan} has no {feature}.")
+        raise faults.feature_off(f"{plan} has no {feature}.")
 
     def check_open(self, *dates: str | None) -> None:
         """6210 for a date on or before the book close date (protocol.md 9.3)."""
@@ -76,6 +81,10 @@ class Context:
             raise faults.business("The currency of a saved transaction cannot be changed.", "CurrencyRef")
         return currency_ref(code)
 
+    def day_rate(self, code: str, day: str) -> Decimal | None:
+        """Home units for one unit of a currency on a day, for an omitted ExchangeRate; None where nobody knows."""
+        return rates.on(self.book, code, day)
+
     def rate(self, sent: Decimal | None, code: str, default: Decimal | None) -> Decimal | None:
         """ExchangeRate: only with multicurrency; 1 for the home currency."""
         if not self.settings.multicurrency:
@@ -85,8 +94,3 @@ class Context:
         if sent is not None and sent <= 0:
             raise faults.out_of_range("ExchangeRate", str(sent))
         return sent or default or Decimal(1)
-
-
-def currency_ref(code: str) -> Json:
-    """CurrencyRef with QBO's own name of the currency."""
-    return {"value": code, "name": CURRENCIES.get(code, code)}

@@ -35,6 +35,10 @@ class FaultError(Exception):
         self.kind = kind
         self.status = status
 
+    def envelope(self) -> Json:
+        """What the answer holds, beside its time."""
+        return {"Fault": self.body()}
+
     def body(self) -> Json:
         """The value of the ``Fault`` member (protocol.md 9.1)."""
         return {
@@ -45,6 +49,17 @@ class FaultError(Exception):
         }
 
 
+class NothingDoneError(FaultError):
+    """No fault at all: HTTP 200 with an empty batch answer, and nothing happened (protocol.md 8.5)."""
+
+    def __init__(self) -> None:
+        super().__init__(Error("", "", "nothing done"), status=200)
+
+    def envelope(self) -> Json:
+        """What the answer holds."""
+        return {"BatchItemResponse": []}
+
+
 def fault(code: int, message: str, detail: str, element: str = "") -> FaultError:
     """A ValidationFault with one error."""
     return FaultError(Error(str(code), message, detail, element))
@@ -53,6 +68,34 @@ def fault(code: int, message: str, detail: str, element: str = "") -> FaultError
 def unsupported(operation: str) -> FaultError:
     """500: the operation is not offered for this entity (protocol.md 8.5)."""
     return fault(500, "Unsupported Operation", f"Operation {operation} is not supported.", "Operation")
+
+
+def not_offered(method: str) -> FaultError:
+    """405: the address knows no such method (protocol.md 9.1)."""
+    return FaultError(Error("500", "Unsupported Operation", f"Method {method} is not supported.", "Method"), status=405)
+
+
+def no_resource(path: str) -> FaultError:
+    """404 with code 10000: no such address (protocol.md 9.1)."""
+    detail = f"System Failure Error: Could not find resource for relative : {path}"
+    return system_failure(detail, 404)
+
+
+def too_large(limit: int) -> FaultError:
+    """413: the body is longer than the server takes (protocol.md 9.2)."""
+    return FaultError(
+        Error("500", "Unsupported Operation", f"The request body is larger than {limit} bytes."), status=413
+    )
+
+
+def address_too_long(limit: int) -> FaultError:
+    """414: the address is longer than the server takes."""
+    return FaultError(Error("500", "Unsupported Operation", f"The address is longer than {limit} bytes."), status=414)
+
+
+def bad_media(detail: str, status: int = 415) -> FaultError:
+    """415: a body in a form that is not understood."""
+    return FaultError(Error("500", "Unsupported Operation", detail, "Content-Type"), status=status)
 
 
 def not_found() -> FaultError:
@@ -151,9 +194,29 @@ def negative(name: str) -> FaultError:
     return fault(2290, "Negative amount not supported", f"Amount must not be negative : {name}", name)
 
 
+def unbalanced() -> FaultError:
+    """2300: the debits of a journal entry are not its credits."""
+    return fault(2300, "Unbalanced Entry", "Unbalanced Entry : The debits must be equal to the credits.", "Line")
+
+
 def bad_reference(name: str) -> FaultError:
     """2500: a reference to nothing, or to something inactive."""
     return fault(2500, "Invalid Reference Id", f"Invalid Reference Id : {INACTIVE}", name)
+
+
+def no_length() -> FaultError:
+    """6020: an upload that does not say how long it is (entities.md 7)."""
+    return fault(6020, "Missing content length", "The Content-Length header is required for an upload.")
+
+
+def upload_too_large() -> FaultError:
+    """6030: an upload of more than 100 MB (protocol.md 9.3)."""
+    return fault(6030, "Attachment size exceeds limit", "The total size of an upload must not exceed 100 MB.")
+
+
+def bad_file(detail: str) -> FaultError:
+    """6041: a file that cannot be attached (protocol.md 11)."""
+    return fault(6041, "Invalid file", f"Invalid file : {detail}", "FileName")
 
 
 def stale() -> FaultError:
@@ -164,6 +227,11 @@ def stale() -> FaultError:
         "Stale Object Error : You and root were working on this at the same time. "
         "root finished before you did, so your work was not saved.",
     )
+
+
+def not_permitted(detail: str) -> FaultError:
+    """5020: the company's plan or the user's rights do not allow it."""
+    return fault(5020, "Permission Denied Error", f"Permission Denied Error : {detail}")
 
 
 def feature_off(detail: str) -> FaultError:
@@ -179,6 +247,11 @@ def business(detail: str, element: str = "") -> FaultError:
         f"Business Validation Error: {detail}",
         element,
     )
+
+
+def account_type_missing() -> FaultError:
+    """6010: neither AccountType nor AccountSubType was given."""
+    return fault(6010, "Account type missing", "AccountType or AccountSubType must be given.", "AccountType")
 
 
 def amount_mismatch() -> FaultError:
@@ -201,6 +274,13 @@ def discount_without_value() -> FaultError:
     return fault(6090, "Discount error", "Discount line needs an amount or a percent", "DiscountLineDetail")
 
 
+def bill_with_parent() -> FaultError:
+    """6130: BillWithParent cannot change once there are invoices."""
+    return fault(
+        6130, "Bill With Parent error", "Bill with parent cannot be changed: invoices exist.", "BillWithParent"
+    )
+
+
 def bad_tax_code(detail: str, code: int = 6100) -> FaultError:
     """6100, 6160, 6170, 6230: tax codes."""
     return fault(code, "Invalid tax code", detail, "TaxCodeRef")
@@ -213,6 +293,26 @@ def duplicate_number(number: str, kind: str, holder: str) -> FaultError:
         "Duplicate Document Number Error",
         "Duplicate Document Number Error : You must specify a different number. This number has already "
         f"been used. DocNumber={number} is assigned to TxnType={kind} with TxnId={holder}",
+    )
+
+
+def parent_needed() -> FaultError:
+    """6150: a job without a parent."""
+    return fault(6150, "Hierarchy error", "A job needs a parent customer.", "ParentRef")
+
+
+def too_deep() -> FaultError:
+    """6180: more than five levels."""
+    return fault(6180, "Hierarchy error", "Too many sub-levels in the hierarchy.", "ParentRef")
+
+
+def deposited() -> FaultError:
+    """6540: the transaction is in a bank deposit."""
+    return fault(
+        6540,
+        "Deposited Transaction cannot be changed",
+        "Deposited Transaction cannot be changed : This transaction has been deposited. If you want to change or "
+        "delete it, you must edit the deposit it appears on and remove it first",
     )
 
 
@@ -262,9 +362,60 @@ def inactive_customer() -> FaultError:
     return fault(6250, "Invalid customer", "The customer is missing or was made inactive.", "CustomerRef")
 
 
+def unbilled_charges() -> FaultError:
+    """6280: deactivating a customer who has charges that are not billed yet."""
+    return fault(
+        6280,
+        "Delete List Has Unbilled Charges Error",
+        "You can't delete this customer because it has unbilled charges.",
+        "Active",
+    )
+
+
+def billable_to_nobody() -> FaultError:
+    """6310: a billable line without a customer."""
+    return fault(6310, "Billable line needs a customer", "A billable line must name a customer.", "CustomerRef")
+
+
+def bad_billable_status(status: str) -> FaultError:
+    """6320: a billable status that is none, or that the company does not use."""
+    return fault(6320, "Invalid billable status", f"Invalid billable status : {status}", "BillableStatus")
+
+
+def billed_already() -> FaultError:
+    """6400: a line of the purchase is on an invoice."""
+    return fault(
+        6400,
+        "Deleting linked purchase results in an invalid invoice",
+        "The purchase cannot be deleted since a line of it is on an invoice.",
+    )
+
+
 def no_address() -> FaultError:
     """6420: delivery by e-mail without an address."""
     return fault(6420, "Email address missing", "Delivery by e-mail needs an e-mail address.", "BillEmail")
+
+
+def wrong_account(name: str) -> FaultError:
+    """6430: an account of a type that does not belong here."""
+    return fault(6430, "Invalid account type", "Invalid account type used", name)
+
+
+def too_many_results(limit: int) -> FaultError:
+    """10100: an answer with more objects than one may have (protocol.md 9.3)."""
+    detail = f"System Failure Error: the result has more than {limit} objects"
+    return FaultError(Error("10100", "Result set too large", detail), kind="SystemFault")
+
+
+def line_without_account() -> FaultError:
+    """6440: a line with an amount or a customer, but neither item nor account."""
+    return fault(
+        6440,
+        "Transaction Detail Information Required",
+        "You must select a product or service or an account for each split line that has an amount or a billable "
+        "customer.",
+        "Line",
+    )
 
 
 def batch_too_large(limit: int) -> FaultError:
@@ -294,6 +445,13 @@ def system_failure(detail: str, status: int = 500) -> FaultError:
         kind="SystemFault",
         status=status,
     )
+
+
+def unsupported_inside() -> FaultError:
+    """What QBO makes of a void it does not know: 10000 under HTTP 200 (protocol.md 8.5)."""
+    text = "An application error has occurred while processing your request"
+    detail = "System Failure Error: java.lang.UnsupportedOperationException"
+    return FaultError(Error("10000", text, detail, "SystemFailureError"), kind="SystemFault", status=200)
 
 
 def gateway(status: int, kind: str, message: str, code: str, detail: str | None, at: float) -> Json:

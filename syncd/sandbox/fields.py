@@ -17,6 +17,8 @@ from syncd.sandbox.wire import Json, money, plain
 
 Kind = Callable[[str, Any], Any]
 
+_FARTHEST_DIGIT = 1000  # beyond it decimal arithmetic itself gives up
+
 _BOOLEANS = {"true": True, "false": False}
 
 # Spellings met on the wire, to the ISO-3166 alpha-3 code that answers carry since August 2025 (protocol.md 1.7).
@@ -75,7 +77,7 @@ def _number(name: str, value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise faults.unknown_property(name)
     number = Decimal(value)
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > _FARTHEST_DIGIT:
         raise faults.bad_number(name, str(value))
     return number
 

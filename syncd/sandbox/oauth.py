@@ -14,8 +14,14 @@ ACCESS_SECONDS = 3600
 IDLE_SECONDS = 8_726_400  # 101 days, as answered (protocol.md 2.4)
 HARD_SECONDS = 157_680_000  # five years (protocol.md 2.6)
 ROTATION_SECONDS = days(1)
-CODE_SECONDS = 300
 DEFAULT_SCOPE = "com.intuit.quickbooks.accounting"
+PAYMENT_SCOPE = "com.intuit.quickbooks.payment"
+OPENID_SCOPES = ("openid", "email", "profile", "address", "phone")
+COMPANY_SCOPES = frozenset({DEFAULT_SCOPE, PAYMENT_SCOPE})
+"""Scopes for which a company has to be chosen; the others are about the person (protocol.md 2.2)."""
+SCOPES = COMPANY_SCOPES | set(OPENID_SCOPES)
+
+_GRANT_TEXTS = {"invalid": "Incorrect or invalid refresh token", "token": "Token invalid", "none": ""}
 
 
 class OAuthError(Exception):
@@ -51,6 +57,11 @@ class Grant:
     access: dict[str, float] = field(default_factory=dict)
     revoked: bool = False
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What was asked for at consent."""
+        return frozenset(self.scope.split())
+
 
 @dataclass
 class _Code:
@@ -73,16 +84,17 @@ class Authority:
         self._codes: dict[str, _Code] = {}
         self._by_access: dict[str, str] = {}
         self._by_refresh: dict[str, str] = {}
+        self._by_company: dict[tuple[str, str], list[Grant]] = {}
 
     def add_app(self, app: App) -> None:
         """Register an app, or change one."""
         self.apps[app.client_id] = app
 
-    def authenticate(self, client_id: str, secret: str) -> App:
+    def authenticate(self, client_id: str, secret: str, switches: Switches) -> App:
         """The app behind client credentials, or invalid_client."""
         app = self.apps.get(client_id)
         if app is None or not secrets.compare_digest(app.secret.encode(), secret.encode()):
-            raise OAuthError("invalid_client", status=401)
+            raise OAuthError("invalid_client", status=int(switches.invalid_client_status))
         return app
 
     def redirect_allowed(self, client_id: str, uri: str) -> bool:
@@ -90,20 +102,25 @@ class Authority:
         app = self.apps.get(client_id)
         return app is not None and bool(uri) and (app.redirect_uris is None or uri in app.redirect_uris)
 
-    def consent(self, client_id: str, realm: str, redirect_uri: str, scope: str) -> str:
-        """A fresh authorization code."""
+    def consent(self, client_id: str, realm: str, redirect_uri: str, scope: str, lives: float) -> str:
+        """A fresh authorization code, good for so many seconds."""
+        now = self._clock.now()
+        self._codes = {code: held for code, held in self._codes.items() if held.expires > now - days(1)}
         code = f"XAB1{secrets.token_urlsafe(36)}"
-        expires = self._clock.now() + CODE_SECONDS
-        self._codes[code] = _Code(client_id, realm, redirect_uri, scope or DEFAULT_SCOPE, expires)
+        self._codes[code] = _Code(client_id, realm, redirect_uri, scope, now + lives)
         return code
 
-    def exchange(self, app: App, code: str, redirect_uri: str) -> Grant:
+    def exchange(self, app: App, code: str, redirect_uri: str, switches: Switches) -> Grant:
         """Code for tokens, once (protocol.md 2.2)."""
         held = self._codes.get(code)
-        if held is None or held.client_id != app.client_id or held.expires <= self._clock.now():
+        if held is None or held.client_id != app.client_id:
             raise OAuthError("invalid_grant", "Invalid authorization code")
         if held.grant is not None:
+            if switches.code_reuse == "revoke":
+                self.end(self.grants[held.grant])
             raise OAuthError("invalid_grant", "Authorization code was already used")
+        if held.expires <= self._clock.now():
+            raise OAuthError("invalid_grant", "Invalid authorization code")
         if held.redirect_uri != redirect_uri:
             raise OAuthError("invalid_grant", "redirect_uri does not match")
         grant = self.issue(app.client_id, held.realm, held.scope)
@@ -132,6 +149,7 @@ class Authority:
     def adopt(self, grant: Grant) -> None:
         """Know a grant, new or read back from a file."""
         self.grants[grant.id] = grant
+        self._by_company.setdefault((grant.client_id, grant.realm), []).append(grant)
         for token in grant.access:
             self._by_access[token] = grant.id
         for token in (grant.refresh, *grant.superseded):
@@ -145,7 +163,7 @@ class Authority:
             raise OAuthError("invalid_grant", "Incorrect Token type or clientID")
         now = self._clock.now()
         if grant.revoked or grant.refresh_expires <= now:
-            raise OAuthError("invalid_grant", "Incorrect or invalid refresh token")
+            raise OAuthError("invalid_grant", _GRANT_TEXTS[switches.invalid_grant_text])
         if token != grant.refresh:
             self._superseded(grant, token, switches, now)
         if now - grant.refresh_since >= ROTATION_SECONDS:
@@ -161,12 +179,13 @@ class Authority:
             return
         if switches.refresh_grace == "revoke-on-reuse":
             self.end(grant)
-        raise OAuthError("invalid_grant", "Incorrect or invalid refresh token")
+        raise OAuthError("invalid_grant", _GRANT_TEXTS[switches.invalid_grant_text])
 
     def _new_access(self, grant: Grant, seconds: float | None) -> None:
         now = self._clock.now()
         for token in [token for token, expires in grant.access.items() if expires <= now]:
             del grant.access[token]
+            self._by_access.pop(token, None)
         token = f"eyJlbmMiOiJBMTI4Q0JDLUhTMjU2IiwiYWxnIjoiZGlyIn0..{secrets.token_urlsafe(96)}"
         grant.access[token] = now + (ACCESS_SECONDS if seconds is None else seconds)
         self._by_access[token] = grant.id
@@ -194,10 +213,24 @@ class Authority:
             return None
         return grant
 
-    def revoke(self, token: str) -> bool:
-        """End the grant that either token belongs to (protocol.md 2.8)."""
+    def connected(self, client_id: str, realm: str) -> bool:
+        """Has the app a living grant of the company? Only then are there webhooks (protocol.md 10.1)."""
+        now = self._clock.now()
+        grants = self._by_company.get((client_id, realm), ())
+        return any(not grant.revoked and grant.refresh_expires > now for grant in reversed(grants))
+
+    def realm_of(self, token: str) -> str:
+        """The company that a token or an unused code belongs to; empty when it is unknown."""
         grant = self.grants.get(self._by_refresh.get(token) or self._by_access.get(token, ""))
+        code = self._codes.get(token)
         if grant is None:
+            return "" if code is None else code.realm
+        return grant.realm
+
+    def revoke(self, token: str, app: App) -> bool:
+        """End the grant that either token belongs to (protocol.md 2.8); False where the app has no such token."""
+        grant = self.grants.get(self._by_refresh.get(token) or self._by_access.get(token, ""))
+        if grant is None or grant.client_id != app.client_id:
             return False
         self.end(grant)
         return True

@@ -9,14 +9,14 @@ from syncd.sandbox.faults import invalid_query, unparsable
 
 MAX_RESULTS = 1000
 DEFAULT_RESULTS = 100
-OPERATORS = ("=", "<", ">", "<=", ">=", "LIKE", "IN")
+_LONGEST_NUMBER = 18
 
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<string>'(?:[^'\\]|\\.)*')
     | (?P<number>-?\d+(?:\.\d+)?)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)
-    | (?P<op><=|>=|=|<|>)
+    | (?P<op><=|>=|!=|=|<|>)
     | (?P<mark>[(),*])
     | (?P<end>\Z)
     )""",
@@ -202,7 +202,7 @@ class _Parser:
         if not self._word(word):
             return default
         self._need(self._now.kind == "number" and "." not in self._now.text)
-        value = int(self._take().text)
+        value = int(self._take().text[:_LONGEST_NUMBER])
         if value < low:
             raise invalid_query(f"value {value} is too small. Min allowed value is {low}")
         if high is not None and value > high:

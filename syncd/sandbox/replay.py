@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 
@@ -72,3 +73,33 @@ def check_length(request_id: str, item: str | None = None) -> None:
             raise faults.bad_request_id(request_id)
     elif len(request_id) > MAX_LENGTH_IN_BATCH or len(item) > MAX_ITEM_LENGTH:
         raise faults.bad_request_id(f"{request_id} {item}")
+
+
+class Running:
+    """Requests with a request id that are not answered yet, for a second one that comes meanwhile (protocol.md 7)."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, str], list[asyncio.Event]] = {}
+
+    async def enter(self, key: tuple[str, str] | None, switches: Switches) -> bool:
+        """May the request go on? It may have to wait for the ones before it; False: it is to be refused with 600."""
+        if key is None:
+            return True
+        before = self._held.setdefault(key, [])
+        if before and switches.requestid_concurrent == "600":
+            return False
+        mine = asyncio.Event()
+        ahead = before[-1] if before else None
+        before.append(mine)
+        if ahead is not None and switches.requestid_concurrent == "wait":
+            await ahead.wait()
+        return True
+
+    def leave(self, key: tuple[str, str] | None) -> None:
+        """The request is answered."""
+        if key is None:
+            return
+        held = self._held[key]
+        held.pop(0).set()
+        if not held:
+            del self._held[key]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from syncd.sandbox import fields
 from syncd.sandbox.wire import ZERO, Json
 
 # Id, Name, AccountType, AccountSubType, Classification
@@ -34,6 +35,7 @@ _ACCOUNTS = (
     ("87", "Travel", "Expense", "Travel", "Expense"),
     ("89", "Sales Tax Payable", "Other Current Liability", "SalesTaxPayable", "Liability"),
 )
+_MESSAGE = "Thank you for your business and have a great day!"
 _ITEMS = (("1", "Services", "1", ZERO), ("2", "Hours", "1", ZERO))
 _TERMS = (("1", "Due on receipt", 0), ("2", "Net 15", 15), ("3", "Net 30", 30), ("4", "Net 60", 60))
 _METHODS = (
@@ -66,6 +68,18 @@ _TAXES: dict[str, tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...]]
         ("5", "Exempt", (("5", "Exempt", "0"),)),
     ),
 }
+AUTOMATED_TAX_CODES = {"CA": "2", "AZ": "3"}
+"""Where a company with automated sales tax collects it: state to the code of the list above."""
+_AGENCIES = {
+    "US": ("Arizona Dept. of Revenue", "Board of Equalization"),
+    "CA": ("Canada Revenue Agency", "Ministry of Finance (BC)"),
+    "AU": ("Australian Taxation Office",),
+    "": ("HM Revenue & Customs (VAT)",),
+}
+_RATES_OF_SECOND_AGENCY = {"US": frozenset({"3"}), "CA": frozenset({"7", "57"})}
+_PURCHASE_RATES = 50  # what the Id of a purchase rate is above that of its sales rate
+FIRST_IDS = {"class": 5_000_000_000_000_000_000}
+"""Where a family of Ids starts if not at 1; those of classes are large (S:class-recorded)."""
 HOME_CURRENCIES = {
     "US": "USD", "CA": "CAD", "GB": "GBP", "AU": "AUD", "NZ": "NZD", "IN": "INR",
     "FR": "EUR", "DE": "EUR", "IE": "EUR", "NL": "EUR", "ES": "EUR", "IT": "EUR", "AT": "EUR", "BE": "EUR",
@@ -74,7 +88,7 @@ HOME_CURRENCIES = {
 
 def company_info(name: str, country: str, today: str, subscription: str) -> Json:
     """CompanyInfo (entities.md 2.1)."""
-    address = {
+    sent = {
         "Id": "1",
         "Line1": "2500 Garcia Ave",
         "City": "Mountain View",
@@ -82,6 +96,7 @@ def company_info(name: str, country: str, today: str, subscription: str) -> Json
         "PostalCode": "94043",
         "Country": country,
     }
+    address = fields.address("CompanyAddr", sent)  # with the country as answers carry it (protocol.md 1.7)
     return {
         "Id": "1",
         "CompanyName": name,
@@ -111,9 +126,11 @@ def preferences(country: str) -> Json:
             "FirstMonthOfFiscalYear": "January",
             "UseAccountNumbers": False,
             "TaxYearMonth": "January",
+            "TaxForm": "6",
             "ClassTrackingPerTxn": False,
             "ClassTrackingPerTxnLine": False,
             "TrackDepartments": False,
+            "DepartmentTerminology": "Location",
             "CustomerTerminology": "Customers",
         },
         "ProductAndServicesPrefs": {
@@ -133,12 +150,40 @@ def preferences(country: str) -> Json:
             "AutoApplyPayments": False,
             "ETransactionPaymentEnabled": False,
             "ETransactionEnabledStatus": "NotApplicable",
+            "ETransactionAttachPDF": False,
+            "DefaultCustomerMessage": _MESSAGE,
             "EmailCopyToCompany": False,
             "IPNSupportEnabled": False,
             "UsingPriceLevels": False,
         },
-        "VendorAndPurchasesPrefs": {"BillableExpenseTracking": True, "TrackingByCustomer": True},
-        "TimeTrackingPrefs": {"UseServices": True, "BillCustomers": True, "WorkWeekStartDate": "Monday"},
+        "VendorAndPurchasesPrefs": {
+            "BillableExpenseTracking": True,
+            "TrackingByCustomer": True,
+            "POCustomField": [
+                {
+                    "CustomField": [
+                        {"Type": "BooleanType", "Name": f"PurchasePrefs.UsePurchaseCustom{n}", "BooleanValue": False}
+                        for n in (1, 2, 3)
+                    ]
+                }
+            ],
+        },
+        "TimeTrackingPrefs": {
+            "UseServices": True,
+            "BillCustomers": True,
+            "ShowBillRateToAll": False,
+            "WorkWeekStartDate": "Monday",
+            "MarkTimeEntriesBillable": True,
+        },
+        "EmailMessagesPrefs": {
+            name: {"Subject": f"{words} from your supplier", "Message": f"Your {words.lower()} is attached."}
+            for name, words in (
+                ("InvoiceMessage", "Invoice"),
+                ("EstimateMessage", "Estimate"),
+                ("SalesReceiptMessage", "Sales receipt"),
+                ("StatementMessage", "Statement"),
+            )
+        },
         "TaxPrefs": {"UsingSalesTax": True},
         "CurrencyPrefs": {
             "MultiCurrencyEnabled": False,
@@ -147,11 +192,15 @@ def preferences(country: str) -> Json:
         "ReportPrefs": {"ReportBasis": "Accrual", "CalcAgingReportFromTxnDate": False},
         "OtherPrefs": {
             "NameValue": [
+                {"Name": "SalesFormsPrefs.DefaultCustomerMessage", "Value": _MESSAGE},
                 {"Name": "SalesFormsPrefs.DefaultItem", "Value": "1"},
                 {"Name": "VendorAndPurchasesPrefs.UseCustomTxnNumbers", "Value": "false"},
                 {"Name": "WarnDuplicateCheckNumber", "Value": "true"},
                 {"Name": "WarnDuplicateBillNumber", "Value": "false"},
                 {"Name": "ProjectsEnabled", "Value": "false"},
+                {"Name": "UncategorizedAssetAccountId", "Value": "32"},
+                {"Name": "UncategorizedIncomeAccountId", "Value": "30"},
+                {"Name": "UncategorizedExpenseAccountId", "Value": "31"},
                 {"Name": "DateFormat", "Value": "Month Date Year separated by a slash"},
             ]
         },
@@ -188,7 +237,7 @@ def sample(country: str, currency: Json) -> list[tuple[str, Json]]:
         ("PaymentMethod", {"Id": method_id, "Name": name, "Active": True, "Type": kind})
         for method_id, name, kind in _METHODS
     ]
-    return rows + _tax_codes(country)
+    return rows + _agencies(country) + _tax_codes(country)
 
 
 def _account(row: tuple[str, str, str, str, str], currency: Json) -> tuple[str, Json]:
@@ -217,23 +266,32 @@ def _pseudo_codes() -> list[tuple[str, Json]]:
     return rows
 
 
+def _agencies(country: str) -> list[tuple[str, Json]]:
+    return [
+        (
+            "TaxAgency",
+            {
+                "Id": str(place),
+                "DisplayName": name,
+                "TaxTrackedOnSales": True,
+                "TaxTrackedOnPurchases": country != "US",
+                "TaxAgencyConfig": "USER_DEFINED",
+            },
+        )
+        for place, name in enumerate(_AGENCIES.get(country, _AGENCIES[""]), 1)
+    ]
+
+
 def _tax_codes(country: str) -> list[tuple[str, Json]]:
+    """Codes with their rates; outside the US each has rates of its own for purchases."""
     rows: dict[tuple[str, str], Json] = {}
     for code_id, name, rates in _TAXES.get(country, _TAXES[""]):
-        details = []
-        for order, (rate_id, rate_name, percent) in enumerate(rates):
-            rows[("TaxRate", rate_id)] = {
-                "Id": rate_id,
-                "Name": rate_name,
-                "Description": "Sales Tax",
-                "Active": True,
-                "RateValue": Decimal(percent),
-                "AgencyRef": {"value": "1"},
-                "SpecialTaxType": "NONE" if Decimal(percent) else "ZERO_RATE",
-                "DisplayType": "ReadOnly",
-            }
-            rate_ref = {"value": rate_id, "name": rate_name}
-            details.append({"TaxRateRef": rate_ref, "TaxTypeApplicable": "TaxOnAmount", "TaxOrder": order})
+        sides: dict[str, list[Json]] = {"Sales": [], "Purchase": []}
+        for rate_id, rate_name, percent in rates:
+            _add_rate(rows, sides["Sales"], country, (rate_id, rate_name, percent))
+            if country != "US":
+                bought = str(int(rate_id) + _PURCHASE_RATES), f"{rate_name} (Purchases)", percent
+                _add_rate(rows, sides["Purchase"], country, bought)
         rows[("TaxCode", code_id)] = {
             "Id": code_id,
             "Name": name,
@@ -241,7 +299,25 @@ def _tax_codes(country: str) -> list[tuple[str, Json]]:
             "Active": True,
             "Taxable": True,
             "TaxGroup": True,
-            "SalesTaxRateList": {"TaxRateDetail": details},
-            "PurchaseTaxRateList": {"TaxRateDetail": []},
+            "SalesTaxRateList": {"TaxRateDetail": sides["Sales"]},
+            "PurchaseTaxRateList": {"TaxRateDetail": sides["Purchase"]},
         }
     return [(entity, body) for (entity, _), body in rows.items()]
+
+
+def _add_rate(rows: dict[tuple[str, str], Json], side: list[Json], country: str, rate: tuple[str, str, str]) -> None:
+    """A rate, and its place in a code."""
+    rate_id, name, percent = rate
+    second = rate_id in _RATES_OF_SECOND_AGENCY.get(country, ())
+    rows[("TaxRate", rate_id)] = {
+        "Id": rate_id,
+        "Name": name,
+        "Description": "Sales Tax",
+        "Active": True,
+        "RateValue": Decimal(percent),
+        "AgencyRef": {"value": "2" if second else "1"},
+        "SpecialTaxType": "NONE" if Decimal(percent) else "ZERO_RATE",
+        "DisplayType": "ReadOnly",
+    }
+    ref = {"value": rate_id, "name": name}
+    side.append({"TaxRateRef": ref, "TaxTypeApplicable": "TaxOnAmount", "TaxOrder": 0})

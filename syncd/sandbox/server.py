@@ -45,8 +45,12 @@ def listen(port: int = 0) -> socket.socket:
     """A socket on loopback; port 0 takes a free one."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((LOOPBACK, port))
-    sock.listen(512)
+    try:
+        sock.bind((LOOPBACK, port))
+        sock.listen(512)
+    except OSError:
+        sock.close()
+        raise
     return sock
 
 
@@ -155,9 +159,43 @@ class Admin:
         rule: int = self.admin("POST", "/faults", {"kind": kind, **match})["id"]
         return rule
 
+    def faults(self) -> list[Json]:
+        """The fault rules with their counters and hits."""
+        rules: list[Json] = self.admin("GET", "/faults")["faults"]
+        return rules
+
     def clear_faults(self) -> None:
         """Remove every fault rule."""
         self.admin("DELETE", "/faults")
+
+    def summary(self, after: int = 0, **filters: str) -> list[Json]:
+        """Counts of requests by endpoint, entity, operation, status and fault code."""
+        query = urlencode({"after": after, **filters})
+        rows: list[Json] = self.admin("GET", f"/requests/summary?{query}")["summary"]
+        return rows
+
+    def request(self, seq: int) -> Json:
+        """One request of the ledger, with its bodies where the switch ``keep_bodies`` is on."""
+        entry: Json = self.admin("GET", f"/requests/{seq}")
+        return entry
+
+    def snapshot(self, name: str, realm: str = "") -> None:
+        """Keep a company, or all of them, as it is now."""
+        self.admin("POST", f"{f'/companies/{realm}' if realm else ''}/snapshots/{name}")
+
+    def restore(self, name: str, realm: str = "") -> None:
+        """Put a company, or all of them, back."""
+        self.admin("POST", f"{f'/companies/{realm}' if realm else ''}/snapshots/{name}/restore")
+
+    def scenario(self, toml: str) -> Json:
+        """Carry out a scenario file's text; AdminError names every mistake in it."""
+        told: Json = self.admin("POST", "/scenario", toml.encode())
+        return told
+
+    def events(self) -> list[Json]:
+        """The events of scenarios with their states."""
+        rows: list[Json] = self.admin("GET", "/scenario")["events"]
+        return rows
 
     def switch(self, **switches: Any) -> Json:
         """Change switches."""
@@ -323,7 +361,7 @@ def _in_process(
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
         port_file = Path(folder) / "port"
         command = [sys.executable, "-m", "syncd.sandbox", "--port", str(port), "--port-file", str(port_file)]
-        command += ["--speed", str(speed)]
+        command += ["--no-company", "--speed", str(speed)]
         if data is not None:
             command += ["--data", str(data)]
         if clock_start is not None:

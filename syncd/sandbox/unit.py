@@ -13,6 +13,7 @@ from syncd.sandbox.effects import NOTHING, Effect, EffectOf, difference
 from syncd.sandbox.wire import Json, amount, money
 
 _PROFIT_AND_LOSS = frozenset({"Revenue", "Expense"})
+_STILL = frozenset({"derived", "moved"})  # the SyncToken and the time stay
 
 
 @dataclass
@@ -25,8 +26,8 @@ class Unit:
     """The changes one request makes: staged first, put into the book together or not at all.
 
     A record is bumped (SyncToken + 1, LastUpdatedTime) once per unit however often it is staged; with op ``derived``
-    it keeps both (entities.md 8). ``effects`` says by entity what a version posts; the balances of accounts, customers
-    and vendors follow from that at the end.
+    it keeps both (entities.md 8), as it does with ``moved``, which is a version nevertheless. ``effects`` says by
+    entity what a version posts; the balances of accounts, customers and vendors follow from that at the end.
     """
 
     def __init__(
@@ -46,6 +47,10 @@ class Unit:
         record = self.book.find(entity, record_id)
         return None if record is None else dict(record.body)
 
+    def staged(self, entity: str) -> list[Json]:
+        """What this unit has staged of an entity so far."""
+        return [item.body for (kind, _), item in self._staged.items() if kind == entity and item.body is not None]
+
     def put(self, entity: str, record_id: str, body: Json, op: str) -> None:
         """Stage a new version."""
         staged = self._staged.get((entity, record_id))
@@ -53,9 +58,9 @@ class Unit:
             op = staged.op if staged.op != "derived" else op
         self._staged[(entity, record_id)] = _Staged(body, op)
 
-    def delete(self, entity: str, record_id: str) -> None:
+    def delete(self, entity: str, record_id: str, op: str = "delete") -> None:
         """Stage a deletion."""
-        self._staged[(entity, record_id)] = _Staged(None, "delete")
+        self._staged[(entity, record_id)] = _Staged(None, op)
 
     def commit(self) -> None:
         """Put everything into the book, then move the balances that follow from it."""
@@ -81,10 +86,10 @@ class Unit:
         old = book.find(entity, record_id)
         if staged.body is None:
             if old is not None:
-                book.erase(entity, old, self.at)
+                book.erase(entity, old, self.at, staged.op)
             return
         second = int(self.at)
-        derived = staged.op == "derived"
+        derived = staged.op in _STILL
         if old is None:
             record = Record(record_id, "0", second, second)
         else:
@@ -99,7 +104,9 @@ class Unit:
             "MetaData": {"CreateTime": stamp(record.created), "LastUpdatedTime": stamp(record.updated)},
             **{name: value for name, value in staged.body.items() if name not in SYSTEM_KEYS},
         }
-        book.store(entity, record, body, None, "" if derived else staged.op, self.at)
+        if not book.tables[entity].spec.keyed:
+            del body["Id"], body["MetaData"]["CreateTime"]
+        book.store(entity, record, body, None, "" if staged.op == "derived" else staged.op, self.at)
 
     def _settle(self, kind: str, party: str, change: Decimal) -> None:
         """A customer or vendor owes (or is owed) so much more; a customer's parents show it too."""

@@ -46,3 +46,8 @@ def amount(record: Json, name: str) -> Decimal:
     """A money member of a stored record; what is absent counts as zero."""
     value = record.get(name)
     return ZERO if value is None else Decimal(value)
+
+
+def encode_indented(value: Any) -> str:
+    """JSON for people to read."""
+    return msgspec.json.format(encode(value), indent=2).decode()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from syncd.sandbox.wire import Json
 
 NAMESPACE = "http://schema.intuit.com/finance/v3"
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(body: Json) -> bytes:
@@ -28,7 +30,7 @@ def _element(name: str, value: Any) -> str:
     if not isinstance(value, dict):
         return f"<{name}>{_text(value)}</{name}>"
     if "value" in value and not isinstance(value["value"], dict):
-        attribute = f" name={quoteattr(str(value['name']))}" if "name" in value else ""
+        attribute = f" name={quoteattr(_bare(value['name']))}" if "name" in value else ""
         return f"<{name}{attribute}>{_text(value['value'])}</{name}>"
     attributes = "".join(
         f" {member}={quoteattr(_bare(value[member]))}"
@@ -56,7 +58,7 @@ def _element(name: str, value: Any) -> str:
 def _bare(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "" if value is None else str(value)
+    return "" if value is None else _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", str(value))
 
 
 def _text(value: Any) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,6 +14,8 @@ from syncd import cycle
 from syncd.clock import SystemClock
 from syncd.errors import LeaseHeld, SourceError
 from syncd.metrics import Metrics
+from syncd.model.writes import Outcome, WireWrite
+from syncd.qbo.writer import Writer
 from syncd.report import CycleReport, CycleRequest
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, configure, held, once, syncd
@@ -80,19 +83,22 @@ def test_both_run_at_the_same_time(pair: tuple[World, World]) -> None:
 
 
 @pytest.mark.failure("F-9")
-def test_a_second_runner_is_turned_away(world: World) -> None:
+def test_a_second_runner_is_turned_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.invoice(world.client("Ada"), "INV-1")
     config = configure(world)
-    world.sandbox.add_fault(
-        "stall", seconds=4.0, then="answer", entity="Invoice", operation="create", realm=world.realm
-    )
+    at_work, go_on = threading.Event(), threading.Event()
+    send = Writer.send
+
+    def held_up(writer: Writer, writes: Sequence[WireWrite]) -> list[Outcome]:
+        at_work.set()
+        assert go_on.wait(120)
+        return send(writer, writes)
+
+    monkeypatch.setattr(Writer, "send", held_up)
     first = threading.Thread(target=world.run)
     first.start()
     try:
-        until = time.monotonic() + 10
-        while not world.store.open_entries(world.name):
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        assert at_work.wait(60)
         second = build_engine(world.spec(), world.store, SystemClock(), Metrics(process=False), threading.Event())
         with pytest.raises(LeaseHeld) as caught:
             second.reconcile(CycleRequest(approve_first_run=True))
@@ -101,6 +107,7 @@ def test_a_second_runner_is_turned_away(world: World) -> None:
         done = syncd(config, "reconcile")
         assert done.returncode == 75, done.stderr
     finally:
+        go_on.set()
         first.join()
     once(world)
     at_rest(world)
@@ -109,13 +116,13 @@ def test_a_second_runner_is_turned_away(world: World) -> None:
 @pytest.mark.failure("F-9")
 def test_a_long_run_keeps_its_lease(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than the lease: it is prolonged meanwhile, so that nobody else begins meanwhile."""
-    monkeypatch.setattr(cycle, "LEASE_SECONDS", 2.0)
+    monkeypatch.setattr(cycle, "LEASE_SECONDS", 5.0)
     world = make(qbo={"batch_size": 1})
     ada = world.client("Ada")
     for n in range(9):
         world.invoice(ada, f"INV-{n}")
     world.sandbox.add_fault(
-        "stall", seconds=0.4, then="answer", entity="Invoice", operation="create", count=0, realm=world.realm
+        "stall", seconds=0.8, then="answer", entity="Invoice", operation="create", count=0, realm=world.realm
     )
     reports: list[CycleReport] = []
     first = threading.Thread(target=lambda: reports.append(world.run()))

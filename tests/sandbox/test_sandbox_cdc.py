@@ -207,3 +207,56 @@ def test_changed_since_must_be_a_moment(person: Accountant, since: str) -> None:
     with pytest.raises(RefusedError) as caught:
         person.cdc("Customer", since)
     assert caught.value.status == 400
+
+
+@pytest.mark.checklist(6)
+def test_entities_are_named_in_any_case_once_or_more(
+    sandbox: RunningSandbox, person: Accountant, customer: Json
+) -> None:
+    since = now(sandbox)[:10]
+    assert person.cdc(" CUSTOMER , term,customer,, Term", since)[0]["Customer"] == [customer]
+    assert len(groups_of(person, "customer,CUSTOMER,Invoice", since)) == 2
+    everything = "Account,Bill,BillPayment,Class,CreditMemo,Customer,Department,Deposit,Employee,Estimate,Invoice,Item"
+    assert len(groups_of(person, f"{everything},JournalEntry,Payment,Purchase,Vendor,VendorCredit", since)) == 17
+    with pytest.raises(RefusedError) as caught:
+        person.cdc("Customer,Nonsense", since)
+    assert caught.value.code == "2000"
+    with pytest.raises(RefusedError) as caught:
+        person.call("POST", "cdc", {}, entities="Customer", changedSince=since)
+    assert caught.value.code == "500"
+
+
+@pytest.mark.checklist(49)
+def test_changed_since_honours_its_offset_and_may_lie_ahead(sandbox: RunningSandbox, realm: str) -> None:
+    sandbox.set_speed(0)
+    sandbox.set_clock("2026-01-05T20:00:00Z")
+    person = sandbox.connect(realm)
+    customer = person.save("Customer", {"DisplayName": "Ada"})
+    for since, there in (
+        ("2026-01-05T20:00:00Z", True),
+        ("2026-01-05T20:00:00+00:00", True),
+        ("2026-01-05T12:00:00-08:00", True),
+        ("2026-01-05T12:00:00", True),
+        ("2026-01-05", True),
+        ("2026-01-05T20:00:01Z", False),
+        ("2026-01-05T20:00:00-01:00", False),
+        ("2027-01-01", False),
+    ):
+        assert person.cdc("Customer", since)[0] == ({"Customer": [customer]} if there else {}), since
+    sandbox.switch(naive_times="utc")
+    assert person.cdc("Customer", "2026-01-05T20:00:01")[0] == {}
+
+
+@pytest.mark.checklist(40)
+def test_one_bad_object_fails_the_whole_answer_until_it_is_left_out(
+    sandbox: RunningSandbox, person: Accountant, customer: Json
+) -> None:
+    """An integrator finds it by asking for fewer entities (protocol.md 5.7)."""
+    since = now(sandbox)[:10]
+    sandbox.add_fault("status", endpoint="cdc", code="10000", count=0)
+    with pytest.raises(RefusedError) as caught:
+        person.cdc("Customer,Invoice", since)
+    assert (caught.value.status, caught.value.code) == (500, "10000")
+    assert caught.value.body["Fault"]["type"] == "SystemFault"
+    sandbox.clear_faults()
+    assert person.cdc("Customer", since)[0] == {"Customer": [customer]}

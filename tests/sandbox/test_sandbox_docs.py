@@ -1,15 +1,16 @@
-"""docs/sandbox.md names every switch, option, admin call, fault kind and command-line option."""
+"""docs/sandbox.md and its reference name every switch, option, admin call, fault kind and command-line option."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from syncd.sandbox import __main__ as command
-from syncd.sandbox import admin, company, injection, server
+from syncd.sandbox import admin, agenda, company, injection, ledger, server
 from syncd.sandbox.specs import SPECS
 from syncd.sandbox.switches import Switches
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "sandbox.md").read_text()
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = "".join((DOCS / name).read_text() for name in ("sandbox.md", "sandbox-reference.md"))
 
 
 def test_the_page_is_complete() -> None:
@@ -18,11 +19,15 @@ def test_the_page_is_complete() -> None:
         for route in admin.routes(server.build())
         for method in sorted((route.methods or set()) - {"HEAD"})
     ]
-    options = [text for action in command._parser()._actions for text in action.option_strings if text != "--help"]
+    options = [text for action in command.parser()._actions for text in action.option_strings if text != "--help"]
     wanted = {
         "switches": list(Switches().public()),
         "company options": sorted(company.OPTIONS),
         "fault kinds": list(injection.KINDS),
+        "members of fault rules": [f"`{name}`" for name in injection.MEMBERS],
+        "events of scenarios": [f"`{name}`" for name in (*agenda.ACTIONS, "at", "after_seconds", "after_requests")],
+        "filters of the ledger": [f"`{name}`" for name in sorted(ledger.FILTERS)],
+        "fixtures and markers": ["qbo_sandbox", "qbo_company", "qbo_switches", "qbo_seed", "qbo_clock"],
         "entities": list(SPECS),
         "command-line options": [option for option in options if option.startswith("--")],
         "admin paths": sorted({call.split(" ")[1] for call in calls}),

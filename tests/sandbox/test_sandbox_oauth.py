@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -161,14 +162,17 @@ def test_consent_gives_a_code_that_works_once(sandbox: RunningSandbox, realm: st
     back = callback(headers)
     assert (back["realmId"], back["state"]) == (realm, "s3cret&more")
     assert len(back["code"]) <= 512
-    form = {"grant_type": "authorization_code", "code": back["code"]}
-    wrong = token_call(sandbox, **form, redirect_uri="http://localhost:8000/other")
+
+    def exchange(uri: str) -> tuple[int, Json]:
+        return token_call(sandbox, grant_type="authorization_code", code=back["code"], redirect_uri=uri)
+
+    wrong = exchange("http://localhost:8000/other")
     assert wrong[1]["error"] == "invalid_grant"
-    status, tokens = token_call(sandbox, **form, redirect_uri="http://localhost:8000/callback")
+    status, tokens = exchange("http://localhost:8000/callback")
     assert status == 200
     person = Accountant(sandbox, realm, tokens)
     assert person.query("select * from Item")
-    again = token_call(sandbox, **form, redirect_uri="http://localhost:8000/callback")
+    again = exchange("http://localhost:8000/callback")
     assert again[1]["error"] == "invalid_grant"
 
 
@@ -220,3 +224,175 @@ def test_redirect_uris_match_exactly_once_registered(sandbox: RunningSandbox, re
     issued = sandbox.tokens(realm, client_id="mine")
     foreign = token_call(sandbox, grant_type="refresh_token", refresh_token=issued["refresh_token"])
     assert foreign[1] == {"error": "invalid_grant", "error_description": "Incorrect Token type or clientID"}
+
+
+class _Form(HTMLParser):
+    """The consent form as a browser would send it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action = self.method = ""
+        self.fields: dict[str, str] = {}
+        self.choices: dict[str, list[str]] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.action, self.method = found["action"], found["method"]
+        elif tag == "input" and found["type"] == "hidden":
+            self.fields[found["name"]] = found["value"]
+        elif tag in ("input", "button"):
+            self.choices.setdefault(found["name"], []).append(found["value"])
+
+
+@pytest.mark.checklist(31)
+def test_the_consent_page_is_a_form_that_works_without_scripts(sandbox: RunningSandbox, realm: str) -> None:
+    other = sandbox.create_company(name='<b>"Bob" & Sons</b>')
+    _, headers, page = authorize(sandbox, state='"><script>')
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert b"<script" not in page
+    assert b"<b>" not in page
+    form = _Form()
+    form.feed(page.decode())
+    assert (form.method, form.choices["decision"]) == ("get", ["connect", "deny"])
+    assert {realm, other} <= set(form.choices["realm"])
+    sent = urlencode({**form.fields, "realm": other, "decision": "connect"})
+    status, headers, _ = sandbox.send("GET", f"{form.action}?{sent}")
+    assert status == 302
+    back = callback(headers)
+    assert (back["realmId"], back["state"]) == (other, '"><script>')
+    posted = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, headers, _ = sandbox.send("POST", form.action, f"{sent}&decision=deny".encode(), posted)
+    assert (status, callback(headers)["realmId"]) == (302, other)
+    _, headers, _ = authorize(sandbox, realm="1", decision="connect")
+    assert "location" not in headers  # no such company: the page again
+
+
+@pytest.mark.checklist(30)
+def test_a_code_dies_soon_and_a_second_use_ends_its_tokens(sandbox: RunningSandbox, realm: str) -> None:
+    sandbox.set_speed(0)
+
+    def exchange(code: str, headers: dict[str, str] | None = None) -> tuple[int, Json]:
+        uri = "http://localhost:8000/callback"
+        return token_call(sandbox, headers, grant_type="authorization_code", redirect_uri=uri, code=code)
+
+    def code() -> str:
+        return callback(authorize(sandbox, realm=realm, decision="connect")[1])["code"]
+
+    fresh = code()
+    sandbox.advance(299)
+    assert exchange(fresh)[0] == 200
+    sandbox.switch(code_seconds=60)
+    late = code()
+    sandbox.advance(60)
+    assert exchange(late)[1]["error"] == "invalid_grant"
+    for reuse, alive in (("revoke", 400), ("keep", 200)):
+        sandbox.switch(code_reuse=reuse)
+        twice = code()
+        tokens = exchange(twice)[1]
+        assert exchange(twice)[1]["error"] == "invalid_grant"
+        assert refresh(sandbox, tokens["refresh_token"])[0] == alive
+    sandbox.admin("POST", "/apps", {"client_id": "thief", "client_secret": "t"})
+    assert exchange(code(), basic("thief", "t"))[1]["error"] == "invalid_grant"
+
+
+@pytest.mark.checklist(28)
+def test_the_texts_and_the_status_of_refusals_can_be_chosen(sandbox: RunningSandbox, realm: str) -> None:
+    token = sandbox.tokens(realm)["refresh_token"]
+    sandbox.advance(102 * DAY)
+    for text, wanted in (
+        ("invalid", {"error_description": "Incorrect or invalid refresh token"}),
+        ("token", {"error_description": "Token invalid"}),
+        ("none", {}),
+    ):
+        sandbox.switch(invalid_grant_text=text)
+        assert refresh(sandbox, token) == (400, {"error": "invalid_grant", **wanted})
+    sandbox.switch(invalid_client_status="400")
+    assert token_call(sandbox, basic(secret="x"), grant_type="refresh_token") == (400, {"error": "invalid_client"})
+
+
+def test_token_calls_in_a_wrong_form(sandbox: RunningSandbox, realm: str) -> None:
+    for method in ("GET", "PUT"):
+        status, _, body = sandbox.send(method, "/oauth2/v1/tokens/bearer", None, basic())
+        assert (status, json.loads(body)["error"]) == (405, "invalid_request")
+    body = json.dumps({"grant_type": "refresh_token"}).encode()
+    status, _, answer = sandbox.send(
+        "POST", "/oauth2/v1/tokens/bearer", body, {**basic(), "Content-Type": "application/json"}
+    )
+    assert (status, json.loads(answer)["error"]) == (400, "invalid_request")
+    assert token_call(sandbox, {"Authorization": "Basic ###"}, grant_type="refresh_token")[0] == 401
+    assert token_call(sandbox, grant_type="refresh_token")[1]["error"] == "invalid_request"
+    assert token_call(sandbox, grant_type="authorization_code")[1]["error"] == "invalid_request"
+
+
+@pytest.mark.checklist(29)
+def test_revoking_takes_the_apps_own_tokens_in_json_or_as_a_form(sandbox: RunningSandbox, realm: str) -> None:
+    def revoke(body: bytes, kind: str, app: dict[str, str]) -> int:
+        return sandbox.send("POST", "/v2/oauth2/tokens/revoke", body, {**app, "Content-Type": kind})[0]
+
+    sandbox.admin("POST", "/apps", {"client_id": "other", "client_secret": "o"})
+    tokens = sandbox.tokens(realm)
+    as_json = json.dumps({"token": tokens["refresh_token"]}).encode()
+    form = urlencode({"token": tokens["access_token"]}).encode()
+    assert revoke(as_json, "application/json", basic("other", "o")) == 400
+    assert revoke(as_json, "application/json", basic(secret="x")) == 401
+    assert refresh(sandbox, tokens["refresh_token"])[0] == 200
+    assert revoke(form, "application/x-www-form-urlencoded", basic()) == 200
+    assert refresh(sandbox, tokens["refresh_token"])[0] == 400
+    for nonsense in (b"", b"{", b"[]", b'{"token": "x"}', b"[" * 100_000):
+        assert revoke(nonsense, "application/json", basic()) == 400
+
+
+def test_discovery_names_this_server(sandbox: RunningSandbox) -> None:
+    documents = []
+    for name in ("openid_configuration", "openid_sandbox_configuration"):
+        status, _, body = sandbox.send("GET", f"/.well-known/{name}")
+        assert status == 200
+        documents.append(json.loads(body))
+    assert documents[0] == documents[1]
+    found = documents[0]
+    assert found["token_endpoint"] == f"{sandbox.base_url}/oauth2/v1/tokens/bearer"
+    assert found["revocation_endpoint"] == f"{sandbox.base_url}/v2/oauth2/tokens/revoke"
+    assert found["authorization_endpoint"] == f"{sandbox.base_url}/connect/oauth2"
+    assert found["response_types_supported"] == ["code"]
+    assert found["id_token_signing_alg_values_supported"] == ["RS256"]
+    assert found["scopes_supported"] == ["openid", "email", "profile", "address", "phone"]
+    assert found["token_endpoint_auth_methods_supported"] == ["client_secret_post", "client_secret_basic"]
+    assert found["claims_supported"] == ["aud", "exp", "iat", "iss", "realmid", "sub"]
+
+
+def test_userinfo_tells_what_the_scopes_allow(sandbox: RunningSandbox, realm: str) -> None:
+    def tokens(scope: str) -> Json:
+        _, headers, _ = authorize(sandbox, scope=scope, realm=realm, decision="connect")
+        uri, code = "http://localhost:8000/callback", callback(headers)["code"]
+        return token_call(sandbox, grant_type="authorization_code", redirect_uri=uri, code=code)[1]
+
+    def userinfo(found: Json) -> tuple[int, Json]:
+        headers = {"Authorization": f"Bearer {found['access_token']}"}
+        status, _, body = sandbox.send("GET", "/v1/openid_connect/userinfo", None, headers)
+        return status, json.loads(body)
+
+    books = tokens("com.intuit.quickbooks.accounting")
+    assert "id_token" not in books
+    assert userinfo(books)[0] == 403
+    person = tokens("openid email")
+    assert person["id_token"].count(".") == 2
+    status, told = userinfo(person)
+    assert (status, set(told)) == (200, {"sub", "email", "emailVerified"})
+    everything = tokens("openid profile email phone address com.intuit.quickbooks.accounting")
+    assert {"givenName", "phoneNumber", "address"} <= userinfo(everything)[1].keys()
+    with pytest.raises(RefusedError) as caught:  # a person is not yet a company
+        Accountant(sandbox, realm, person).query("select * from Term")
+    assert (caught.value.status, caught.value.code) == (403, "3100")
+    assert Accountant(sandbox, realm, everything).query("select * from Term")
+    sandbox.advance(3601)
+    assert userinfo(everything)[0] == 401
+
+
+def test_a_sign_in_without_books_has_no_company(sandbox: RunningSandbox, realm: str) -> None:
+    _, headers, page = authorize(sandbox, scope="openid")
+    assert realm.encode() not in page
+    _, headers, _ = authorize(sandbox, scope="openid", decision="connect")
+    assert callback(headers).keys() == {"code", "state"}
+    _, headers, _ = authorize(sandbox, response_type="token")
+    assert callback(headers)["error"] == "unsupported_response_type"

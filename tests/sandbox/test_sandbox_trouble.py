@@ -80,6 +80,37 @@ def test_forty_batches_a_minute_for_each_app_and_120_for_the_company(throttled: 
         assert reads(person, 1) == [200]
 
 
+@pytest.mark.checklist(38)
+def test_metered_reads_are_counted_by_month_and_blocked_at_the_cap(throttled: RunningSandbox, realm: str) -> None:
+    throttled.switch(throttle="lenient", monthly_cap=5)
+    throttled.set_clock("2026-03-31T23:59:00-07:00")
+    person, other = throttled.connect(realm), throttled.connect(throttled.create_company())
+    assert reads(person, 2) == [200, 200]
+    since = "2026-03-31T00:00:00-07:00"
+    assert status_of(lambda: person.query("select * from Nonsense")) == 400  # what fails is not metered
+    assert person.save("Customer", {"DisplayName": "Ada"})  # nor what puts data in
+    person.cdc("Customer", since)
+    items: list[Json] = [{"bId": "1", "Query": "select * from Term"}]
+    items.append({"bId": "2", "operation": "create", "Term": {"Name": "t"}})
+    person.batch(items)
+    assert coreplus(throttled, realm) == 4
+    assert reads(other, 2) == [200, 429]  # the cap is that of all companies together
+    assert coreplus(throttled, other.realm) == 1
+    assert status_of(lambda: person.read("Customer", "1")) == 429
+    assert person.save("Customer", {"DisplayName": "Bob"})
+    throttled.advance(60)
+    assert reads(person, 1) == [200]  # a new month
+    assert coreplus(throttled, realm) == 1
+    throttled.switch(monthly_cap=0)
+    assert reads(person, 10) == [200] * 10
+
+
+def coreplus(sandbox: RunningSandbox, realm: str) -> int:
+    assert sandbox.sandbox is not None
+    world = sandbox.sandbox.world
+    return world.throttle.month(realm, world.clock.now())
+
+
 @pytest.mark.checklist(37)
 @pytest.mark.parametrize("form", ["json_lower", "json_title", "xml", "empty"])
 def test_429_has_no_retry_after_and_a_switchable_body(throttled: RunningSandbox, realm: str, form: str) -> None:
@@ -119,6 +150,7 @@ def test_status_faults_before_and_after_the_commit(
 ) -> None:
     sandbox.add_fault("status", status=status, entity="Customer", operation="create", when=when)
     headers = {"Authorization": f"Bearer {person.tokens['access_token']}", "Accept": "application/json"}
+    headers["Content-Type"] = "application/json"
     got, answered, body = sandbox.send("POST", f"/v3/company/{realm}/customer", b'{"DisplayName":"A"}', headers)
     assert got == status
     assert answered["intuit_tid"]

@@ -279,8 +279,7 @@ def build_engine(
         token_url=f"{base}/oauth2/v1/tokens/bearer",
         authorize_url=f"{base}/connect/oauth2",
         revoke_url=f"{base}/v2/oauth2/tokens/revoke",
-        throttle=False,
-        **spec["qbo"],
+        **({"throttle": False} | spec["qbo"]),
     )
     company = CompanyConfig.model_construct(
         name=spec["name"],

@@ -13,6 +13,7 @@ from decimal import Decimal
 from syncd.sandbox import faults
 from syncd.sandbox.book import Key
 from syncd.sandbox.context import Context
+from syncd.sandbox.rules.extensions import name_values
 from syncd.sandbox.wire import ZERO, Json, amount, money
 
 Shares = dict[Key, Decimal]
@@ -25,7 +26,9 @@ class Scheme:
 
     ``kinds``: TxnType on the wire to entity. ``link_type``: how a debt names the payment in its LinkedTxn.
     ``refused``: TxnTypes that exist but cannot be applied here. ``open_members``: the members that hold what is still
-    open, by entity; the first one counts.
+    open, by entity; the first one counts. ``linked_credits``: credits name the payment in their LinkedTxn too
+    (protocol.md 8.6). ``empty_links``: a document nothing is linked with shows an empty LinkedTxn. ``line_ex``: lines
+    of the payment carry LineEx.
     """
 
     payment: str
@@ -35,6 +38,9 @@ class Scheme:
     link_type: str
     open_members: Mapping[str, tuple[str, ...]]
     refused: frozenset[str] = frozenset()
+    linked_credits: bool = False
+    empty_links: bool = True
+    line_ex: bool = True
 
     def open_amount(self, entity: str, body: Json) -> Decimal:
         """What is still open on a document."""
@@ -66,6 +72,9 @@ PAYABLE = Scheme(
     link_type="BillPaymentCheck",
     open_members={"Bill": ("Balance",), "VendorCredit": ("Balance",)},
     refused=frozenset({"JournalEntry", "Deposit"}),
+    linked_credits=True,
+    empty_links=False,
+    line_ex=False,
 )
 
 
@@ -95,15 +104,17 @@ def apply(ctx: Context, scheme: Scheme, payment: str, before: Shares, after: Sha
         if body is None or not change:
             continue
         set_open(scheme, entity, body, scheme.open_amount(entity, body) - change)
-        if entity in scheme.debts:
+        if entity in scheme.debts or scheme.linked_credits:
             links = body.get("LinkedTxn", [])
             others = [link for link in links if link.get("TxnId") != payment]
             mine = [link for link in links if link.get("TxnId") == payment]
             if key in after:
                 mine = mine or [{"TxnId": payment, "TxnType": scheme.link_type}]
                 body["LinkedTxn"] = [*others, *mine]
-            else:
+            elif others or scheme.empty_links:
                 body["LinkedTxn"] = others
+            else:
+                body.pop("LinkedTxn", None)
         ctx.unit.put(entity, record_id, body, "linked")
         refresh(ctx, scheme, entity, record_id, without=payment)
 
@@ -118,6 +129,8 @@ def set_open(scheme: Scheme, entity: str, body: Json, open_amount: Decimal) -> N
 
 def refresh(ctx: Context, scheme: Scheme, entity: str, record_id: str, without: str = "") -> None:
     """Give the payments on a document their LineEx anew: it shows the balance at reading time (entities.md 5.2)."""
+    if not scheme.line_ex:
+        return
     for payment in payments_on(ctx, scheme, entity, record_id):
         body = ctx.unit.get(scheme.payment, payment) if payment != without else None
         if body is not None:
@@ -156,7 +169,7 @@ def _reapply(ctx: Context, scheme: Scheme, payment: str, document: Key, share: D
         after[document] = share
     else:
         after.pop(document, None)
-    after = _within(scheme, after, amount(body, "TotalAmt"))
+    after = _within(scheme, after, amount(body, "TotalAmt"), taken=document[0])
     apply(ctx, scheme, payment, {key: held for key, held in before.items() if key != document},
           {key: held for key, held in after.items() if key != document})  # fmt: skip
     if "UnappliedAmt" in body:
@@ -165,14 +178,19 @@ def _reapply(ctx: Context, scheme: Scheme, payment: str, document: Key, share: D
     ctx.unit.put(scheme.payment, payment, body, "linked")
 
 
-def _within(scheme: Scheme, shares: Shares, total: Decimal) -> Shares:
-    """A credit was taken away: what it paid is no longer covered, so the last debts give way."""
-    excess = scheme.net(shares) - total
+def _within(scheme: Scheme, shares: Shares, total: Decimal, taken: str) -> Shares:
+    """What a payment can still hold after a share of a document (its entity is ``taken``) was taken from it.
+
+    A credit was taken: what it paid is no longer covered, so the last debts give way. A debt was taken: new money stays
+    with the payment, but the last credits that pay for nothing any more are free again.
+    """
+    from_debts = taken not in scheme.debts
+    excess = scheme.net(shares) - total if from_debts else -scheme.net(shares)
     result = dict(shares)
     for key in reversed(list(result)):
         if excess <= 0:
             break
-        if key[0] in scheme.debts:
+        if (key[0] in scheme.debts) is from_debts:
             given = min(result[key], excess)
             excess -= given
             result[key] -= given
@@ -248,20 +266,7 @@ def _line(ctx: Context, scheme: Scheme, key: Key, share: Decimal) -> Json:
     pairs = [("txnId", record_id), ("txnOpenBalance", f"{scheme.open_amount(entity, body) + share:.2f}")]
     if "DocNumber" in body:
         pairs.append(("txnReferenceNumber", body["DocNumber"]))
-    return {
-        "Amount": money(share),
-        "LineEx": {"any": [_extension(name, value) for name, value in pairs]},
-        "LinkedTxn": [{"TxnId": record_id, "TxnType": scheme.type_of(entity)}],
-    }
-
-
-def _extension(name: str, value: str) -> Json:
-    return {
-        "name": "{http://schema.intuit.com/finance/v3}NameValue",
-        "nil": False,
-        "value": {"Name": name, "Value": value},
-        "declaredType": "com.intuit.schema.finance.v3.NameValue",
-        "scope": "javax.xml.bind.JAXBElement$GlobalScope",
-        "globalScope": True,
-        "typeSubstituted": False,
-    }
+    line: Json = {"Amount": money(share)}
+    if scheme.line_ex:
+        line["LineEx"] = name_values(pairs)
+    return {**line, "LinkedTxn": [{"TxnId": record_id, "TxnType": scheme.type_of(entity)}]}

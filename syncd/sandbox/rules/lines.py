@@ -8,23 +8,22 @@ from decimal import Decimal
 
 from syncd.sandbox import faults
 from syncd.sandbox.context import Context
+from syncd.sandbox.rules import tracking
+from syncd.sandbox.rules.base import account_of
 from syncd.sandbox.wire import CENT, HUNDRED, ZERO, Json, amount, money, plain, rounded
 
-_DETAIL = {
-    "SalesItemLineDetail": "SalesItemLineDetail",
-    "DescriptionOnly": "DescriptionLineDetail",
-    "DiscountLineDetail": "DiscountLineDetail",
-    "SubTotalLineDetail": "SubTotalLineDetail",
-    "GroupLineDetail": "GroupLineDetail",
-}
+SHIPPING = "SHIPPING_ITEM_ID"
+MAX_LINES = 10_000
+"""Lines of one transaction (protocol.md 3.1)."""
 
 
 @dataclass
 class Lines:
-    """The clean lines of one form."""
+    """The clean lines of one form. Shipping stands after the subtotal, like the discount, and is no part of it."""
 
     items: list[Json] = field(default_factory=list)
     discount: Json | None = None
+    shipping: Json | None = None
 
     def sales(self) -> Iterator[Json]:
         """Every item line, those inside bundles included."""
@@ -38,11 +37,15 @@ class Lines:
         """Sum of the item lines."""
         return sum((line["Amount"] for line in self.sales()), ZERO)
 
+    def freight(self) -> Decimal:
+        """What shipping costs."""
+        return ZERO if self.shipping is None else amount(self.shipping, "Amount")
+
     def finished(self) -> list[Json]:
-        """As stored: items, the subtotal row, then the discount; the last two without an Id."""
+        """As stored: items, the subtotal row, discount, shipping; all but the items without an Id."""
         rows = [*self.items, {"Amount": money(self.subtotal()), "DetailType": "SubTotalLineDetail"}]
         rows[-1]["SubTotalLineDetail"] = {}
-        return rows if self.discount is None else [*rows, self.discount]
+        return rows + [line for line in (self.discount, self.shipping) if line is not None]
 
 
 class Numbering:
@@ -73,22 +76,25 @@ def flat(lines: Iterable[Json]) -> Iterator[Json]:
         yield from line.get("GroupLineDetail", {}).get("Line", [])
 
 
-def read_lines(ctx: Context, sent: list[Json], old: list[Json], check: bool) -> Lines:
-    """Bring sent lines into stored form; ``check`` is off when the lines are only the stored ones again."""
+def read_lines(ctx: Context, sent: list[Json], old: list[Json], check: bool, positive: bool = False) -> Lines:
+    """Bring sent lines into stored form; ``check`` is off when the lines are only the stored ones again.
+
+    ``positive``: the form takes no negative amounts (2290, entities.md 4.1).
+    """
+    _check_all(sent, positive)
     result = Lines()
     numbering = Numbering(old)
     running = ZERO
     for given in sent:
         line = {name: value for name, value in given.items() if name != "LineEx"}
-        kind = line.get("DetailType")
-        if kind is None:
-            raise faults.missing("DetailType")
+        kind = _kind(line)
         if kind == "SubTotalLineDetail":
             continue
-        if kind == "DiscountLineDetail":
-            if result.discount is not None:
-                raise faults.business("A form can have one discount line only.", "Line")
-            result.discount = _discount(ctx, line)
+        if kind in _SINGLES:
+            member, reader = _SINGLES[kind]
+            if getattr(result, member) is not None:
+                raise faults.business(f"A form can have one {member} line only.", "Line")
+            setattr(result, member, reader(ctx, line, check))
             continue
         read = _READERS[kind](ctx, numbering.number(line), numbering, check)
         result.items.append(read)
@@ -104,6 +110,23 @@ def read_lines(ctx: Context, sent: list[Json], old: list[Json], check: bool) -> 
     return result
 
 
+def _check_all(sent: list[Json], positive: bool) -> None:
+    lines = list(flat(sent))
+    if len(lines) > MAX_LINES:
+        raise faults.business(f"A transaction can have {MAX_LINES} lines at most.", "Line")
+    if positive and any(line.get("Amount", ZERO) < 0 for line in lines):
+        raise faults.negative("Line.Amount")
+
+
+def _kind(line: Json) -> str:
+    """The DetailType; shipping is a kind of its own though it comes as an item line."""
+    kind = line.get("DetailType")
+    if kind is None:
+        raise faults.missing("DetailType")
+    item = line.get("SalesItemLineDetail", {}).get("ItemRef", {}).get("value")
+    return SHIPPING if kind == "SalesItemLineDetail" and item == SHIPPING else str(kind)
+
+
 def _counts(line: Json) -> bool:
     """At least one sales or inline-subtotal line is needed (entities.md 4.2)."""
     text = str(line.get("Description", ""))
@@ -116,27 +139,53 @@ def _sales(ctx: Context, line: Json, _: Numbering, check: bool) -> Json:
         raise faults.missing("Amount")
     ref = detail.get("ItemRef") or {"value": ctx.settings.default_item}
     if check:
-        if ref["value"] == "SHIPPING_ITEM_ID":
-            raise faults.feature_off("Shipping is not switched on for this company.")
         item = ctx.resolve("Item", ref, "ItemRef")
         if item is not None:
             ref = {"value": item["Id"], "name": item["Name"]}
-            _account(detail, item)
+            _from_item(ctx, detail, item)
         if "Qty" in detail and "UnitPrice" in detail:
             product = rounded(detail["Qty"] * detail["UnitPrice"])
             if product != line["Amount"]:
                 raise faults.amount_mismatch()
     detail["ItemRef"] = ref
+    tracking.line_class(ctx, detail, check)
     _tax_code(ctx, detail)
+    _linked(line)
     line["SalesItemLineDetail"] = detail
     return line
 
 
-def _account(detail: Json, item: Json) -> None:
-    """The account the line posts to, as it was when the line was saved."""
-    detail.pop("ItemAccountRef", None)
-    if "IncomeAccountRef" in item:
-        detail["ItemAccountRef"] = item["IncomeAccountRef"]
+def _shipping(ctx: Context, line: Json, check: bool) -> Json:
+    """The shipping line: needs AllowShipping, names no item, posts to income (entities.md 1.8, 4.1)."""
+    if "Amount" not in line:
+        raise faults.missing("Amount")
+    detail = {name: value for name, value in line["SalesItemLineDetail"].items() if name != "ItemAccountRef"}
+    if check and not ctx.settings.allow_shipping:
+        raise faults.feature_off("Shipping is not switched on for this company.")
+    if line["Amount"] < 0:
+        raise faults.negative("Line.Amount")
+    detail["ItemRef"] = {"value": SHIPPING}
+    income = ctx.unit.get("Account", account_of(ctx.book, "Income"))
+    if income is not None:
+        detail["ItemAccountRef"] = {"value": income["Id"], "name": income["Name"]}
+    tracking.line_class(ctx, detail, check)
+    _tax_code(ctx, detail)
+    rest = {name: value for name, value in line.items() if name not in ("Id", "LineNum", "SalesItemLineDetail")}
+    return {**rest, "SalesItemLineDetail": detail}
+
+
+def _from_item(ctx: Context, detail: Json, item: Json) -> None:
+    """The account the line posts to and the item's tax class, as they were when the line was saved."""
+    for member, source in (("ItemAccountRef", "IncomeAccountRef"), ("TaxClassificationRef", "TaxClassificationRef")):
+        detail.pop(member, None)
+        if source in item and (member == "ItemAccountRef" or ctx.settings.automated_tax):
+            detail[member] = item[source]
+
+
+def _linked(line: Json) -> None:
+    """Time activities cannot be put on a line: there are none in this company (entities.md 4.2)."""
+    if any(link.get("TxnType") == "TimeActivity" for link in line.get("LinkedTxn", [])):
+        raise faults.cannot_link("TxnType=TimeActivity is not available in this company.")
 
 
 def _tax_code(ctx: Context, detail: Json) -> None:
@@ -152,6 +201,7 @@ def _tax_code(ctx: Context, detail: Json) -> None:
 def _description(ctx: Context, line: Json, _: Numbering, check: bool) -> Json:
     line.pop("Amount", None)
     line.setdefault("DescriptionLineDetail", {})
+    _linked(line)
     return line
 
 
@@ -169,9 +219,9 @@ def _group(ctx: Context, line: Json, numbering: Numbering, check: bool) -> Json:
     return line
 
 
-def _discount(ctx: Context, line: Json) -> Json:
+def _discount(ctx: Context, line: Json, check: bool) -> Json:
     settings = ctx.settings
-    if not settings.allow_discount:
+    if check and not settings.allow_discount:
         raise faults.feature_off("Discounts are not switched on for this company.")
     detail = dict(line.get("DiscountLineDetail", {}))
     if detail.get("PercentBased") and "DiscountPercent" not in detail and "Amount" in line:
@@ -191,6 +241,7 @@ def _discount(ctx: Context, line: Json) -> Json:
     if account is None:
         raise faults.missing("DiscountAccountRef")
     detail["DiscountAccountRef"] = {"value": account["Id"], "name": account["Name"]}
+    tracking.line_class(ctx, detail, check)
     line.pop("Id", None)
     line.pop("LineNum", None)
     line.setdefault("Amount", ZERO)
@@ -220,6 +271,8 @@ def make_net(line: Json, percent: Decimal) -> Decimal:
     return gross
 
 
+_SINGLES = {"DiscountLineDetail": ("discount", _discount), SHIPPING: ("shipping", _shipping)}
+"""Lines a form can have one of, with the place they go to."""
 _READERS = {
     "SalesItemLineDetail": _sales,
     "DescriptionOnly": _description,

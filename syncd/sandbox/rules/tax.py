@@ -67,7 +67,9 @@ def contained(charges: Sequence[Charge]) -> dict[Rate, tuple[Decimal, Decimal]]:
 
 def overridden(lines: Mapping[Rate, tuple[Decimal, Decimal]], total: Decimal) -> dict[Rate, tuple[Decimal, Decimal]]:
     """An explicit TotalTax spread over the rates in proportion (entities.md 3.9)."""
-    weights = [tax or rate.percent for rate, (_, tax) in lines.items()]
+    weights = [tax for _, tax in lines.values()]
+    if not any(weights):
+        weights = [rate.percent for rate in lines]
     return {rate: (net, tax) for (rate, (net, _)), tax in zip(lines.items(), share(total, weights), strict=True)}
 
 

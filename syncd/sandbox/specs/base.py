@@ -31,7 +31,9 @@ class Spec:
     total_count: bool = False  # do query answers carry totalCount (protocol.md 4.5)
     in_cdc: bool = True
     sparse: bool = True
+    keyed: bool = True  # do answers carry Id and CreateTime (all but ExchangeRate, entities.md 1.1)
     links: Links | None = None  # what it hangs on; ``Book.holders`` answers the question the other way round
+    numbers: str = ""  # the counter that gives out its DocNumbers (entities.md 1.7)
 
     @property
     def path(self) -> str:

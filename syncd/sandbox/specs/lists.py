@@ -1,52 +1,11 @@
-"""The name lists: Customer, Item, Account, PaymentMethod, Term (entities.md 3)."""
+"""The other lists: Item, Account, PaymentMethod, Term, Class, Department, CustomerType, currencies (entities.md 3)."""
 
 from __future__ import annotations
 
 from syncd.sandbox import fields
-from syncd.sandbox.fields import boolean, choice, day, decimal, text
-from syncd.sandbox.specs.base import META, NAME_MARKS, REF, Spec, members, once, rw, words
-
-CUSTOMER = Spec(
-    name="Customer",
-    family="name",
-    name_field="DisplayName",
-    indexed=("DisplayName", "ParentRef"),
-    queryable=META
-    | words(
-        "DisplayName GivenName MiddleName FamilyName Title Suffix CompanyName PrintOnCheckName Active Balance "
-        "FullyQualifiedName PrimaryEmailAddr Taxable Job ParentRef BillWithParent"
-    ),
-    known_only=frozenset({"CustomerTypeRef", "Notes", "SalesTermRef", "PreferredDeliveryMethod"}),
-    members=members(
-        {
-            "DisplayName": rw(text(500, 1, NAME_MARKS)),
-            "Title": rw(text(16, 0, NAME_MARKS)),
-            "Suffix": rw(text(16, 0, NAME_MARKS)),
-            **dict.fromkeys(("GivenName", "MiddleName", "FamilyName"), rw(text(100, 0, NAME_MARKS))),
-            "CompanyName": rw(text(100)),
-            "PrintOnCheckName": rw(text(110, 0, NAME_MARKS)),
-            **dict.fromkeys(("Job", "BillWithParent", "Active", "Taxable"), rw(boolean)),
-            **dict.fromkeys(
-                ("ParentRef", "DefaultTaxCodeRef", "SalesTermRef", "PaymentMethodRef", "CustomerTypeRef"), REF
-            ),
-            "PrimaryEmailAddr": rw(fields.email()),
-            **dict.fromkeys(("PrimaryPhone", "AlternatePhone", "Mobile", "Fax"), rw(fields.phone)),
-            "WebAddr": rw(fields.web),
-            "BillAddr": rw(fields.address),
-            "ShipAddr": rw(fields.address),
-            "Notes": rw(text(2000)),
-            "TaxExemptionReasonId": rw(text(10)),
-            "ResaleNum": rw(text(16)),
-            "PrimaryTaxIdentifier": rw(text(30)),
-            "SecondaryTaxIdentifier": rw(text(30)),
-            "PreferredDeliveryMethod": rw(choice("Print", "Email", "None")),
-            "CurrencyRef": once(fields.reference),
-        },
-        "FullyQualifiedName Level IsProject Balance BalanceWithJobs OpenBalanceDate V4IDPseudonym ClientEntityId "
-        "ARAccountRef GSTIN GSTRegistrationType Organization AcctNum OtherAddr ContactName AltContactName "
-        "InvoiceLayoutRef Source",
-    ),
-)
+from syncd.sandbox.fields import Field, boolean, choice, day, decimal, text
+from syncd.sandbox.specs.base import META, NAME_MARKS, REF, RO, Spec, members, once, rw, words
+from syncd.sandbox.specs.names import NAMES
 
 ITEM = Spec(
     name="Item",
@@ -58,7 +17,7 @@ ITEM = Spec(
     members=members(
         {
             "Name": rw(text(100, 1, NAME_MARKS)),
-            "Type": rw(choice("Service", "NonInventory", "Inventory", "Group", "Category")),
+            "Type": rw(choice("Service", "NonInventory", "Inventory", "Group", "Category", "Bundle")),
             **dict.fromkeys(
                 (
                     "IncomeAccountRef",
@@ -85,9 +44,11 @@ ITEM = Spec(
                 ("TrackQtyOnHand", "Taxable", "SalesTaxIncluded", "PurchaseTaxIncluded", "SubItem", "Active"),
                 rw(boolean),
             ),
+            "ItemCategoryType": rw(choice("Product", "Service")),
+            "ServiceType": rw(choice("ADVT", "EXPORT", "GOODS", "SERVICE")),
         },
-        "FullyQualifiedName Level ItemGroupDetail PrintGroupedItems AbatementRate ReverseChargeRate ServiceType "
-        "ItemCategoryType UQCDisplayText UQCId Source TaxClassificationCode",
+        "FullyQualifiedName Level ItemGroupDetail PrintGroupedItems AbatementRate ReverseChargeRate UQCDisplayText "
+        "UQCId Source TaxClassificationCode",
     ),
 )
 
@@ -95,15 +56,49 @@ ACCOUNT = Spec(
     name="Account",
     family="account",
     name_field="Name",
-    operations=frozenset(),
-    indexed=("Name", "FullyQualifiedName", "AccountType", "AccountSubType", "ParentRef"),
+    indexed=("Name", "FullyQualifiedName", "AccountType", "AccountSubType", "ParentRef", "AcctNum"),
     queryable=META
     | words(
         "Name FullyQualifiedName Active Classification AccountType AccountSubType AcctNum CurrentBalance "
         "SubAccount ParentRef Description"
     ),
-    members=members({}),
+    members=members(
+        {
+            "Name": rw(text(100, 1, f'"{NAME_MARKS}')),
+            "AccountType": rw(text(100)),
+            "AccountSubType": rw(text(100)),
+            "AcctNum": rw(text(20, 0, ":")),
+            "Description": rw(text(100)),
+            "ParentRef": REF,
+            "CurrencyRef": once(fields.reference),
+            "TaxCodeRef": REF,
+            "TxnLocationType": rw(text(50)),
+            "AccountAlias": rw(text(50)),
+            "Active": rw(boolean),
+        },
+        "FullyQualifiedName SubAccount Classification CurrentBalance CurrentBalanceWithSubAccounts Source",
+    ),
 )
+
+
+def _tree(name: str, child: str, readonly: str = "", extra: dict[str, Field] | None = None) -> Spec:
+    """Class and Department differ in the name of one member (entities.md 3.7)."""
+    return Spec(
+        name=name,
+        family=name.lower(),
+        name_field="Name",
+        indexed=("Name", "FullyQualifiedName", "ParentRef"),
+        queryable=META | words(f"Name FullyQualifiedName Active {child} ParentRef"),
+        total_count=name == "Class",
+        members=members(
+            {"Name": rw(text(100, 1, NAME_MARKS)), "ParentRef": REF, "Active": rw(boolean), **(extra or {})},
+            f"FullyQualifiedName {child} {readonly}",
+        ),
+    )
+
+
+CLASS = _tree("Class", "SubClass")
+DEPARTMENT = _tree("Department", "SubDepartment", "FilterLevel", {"Address": rw(fields.address)})
 
 PAYMENT_METHOD = Spec(
     name="PaymentMethod",
@@ -137,4 +132,23 @@ TERM = Spec(
     ),
 )
 
-LISTS = (CUSTOMER, ITEM, ACCOUNT, PAYMENT_METHOD, TERM)
+CUSTOMER_TYPE = Spec(
+    name="CustomerType",
+    family="customertype",
+    name_field="Name",
+    operations=frozenset(),
+    indexed=("Name",),
+    queryable=META | frozenset({"Name", "Active"}),
+    members=members({"Name": RO, "Active": RO}),
+)
+
+COMPANY_CURRENCY = Spec(
+    name="CompanyCurrency",
+    family="companycurrency",
+    name_field="Name",
+    indexed=("Code",),
+    queryable=META | frozenset({"Code", "Name", "Active"}),
+    members=members({"Code": rw(text(3, 3)), "Active": rw(boolean), "CustomField": RO}, "Name"),
+)
+
+LISTS = (*NAMES, ITEM, ACCOUNT, CLASS, DEPARTMENT, PAYMENT_METHOD, TERM, CUSTOMER_TYPE, COMPANY_CURRENCY)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from syncd.sandbox import fields
 from syncd.sandbox.fields import anything, array, cash, day, decimal, text
 from syncd.sandbox.specs.base import META, REF, Spec, linked_by_lines, members, rw, words
+from syncd.sandbox.specs.sales import OPEN_CREDIT, open_on
+from syncd.sandbox.wire import Json
+
+
+def _links(body: Json) -> Iterable[tuple[str, str]]:
+    yield from linked_by_lines(body)
+    yield from open_on(body, "UnappliedAmt", OPEN_CREDIT)
+
 
 PAYMENT = Spec(
     name="Payment",
     family="txn",
     is_list=False,
     sparse=False,
-    links=linked_by_lines,
+    links=_links,
     operations=frozenset({"create", "update", "delete", "void"}),
     indexed=("CustomerRef", "PaymentRefNum"),
     queryable=META | words("TxnDate CustomerRef TotalAmt UnappliedAmt PaymentRefNum CurrencyRef PaymentMethodRef"),

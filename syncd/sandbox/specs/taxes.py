@@ -1,8 +1,9 @@
-"""Tax codes and rates (entities.md 3.9)."""
+"""Tax codes, rates and agencies (entities.md 3.9). Codes and rates are made through the tax service only."""
 
 from __future__ import annotations
 
-from syncd.sandbox.specs.base import META, Spec, members
+from syncd.sandbox.fields import boolean, text
+from syncd.sandbox.specs.base import META, Spec, members, rw
 
 TAX_CODE = Spec(
     name="TaxCode",
@@ -10,10 +11,14 @@ TAX_CODE = Spec(
     name_field="Name",
     operations=frozenset(),
     indexed=("Name",),
-    queryable=META | frozenset({"Name", "Active", "Taxable", "TaxGroup", "Description"}),
+    queryable=META | frozenset({"Name", "Active", "Hidden", "Taxable", "TaxGroup", "Description"}),
     total_count=True,
     in_cdc=False,
-    members=members({}),
+    members=members(
+        {},
+        "Name Description Active Hidden Taxable TaxGroup SalesTaxRateList PurchaseTaxRateList AdjustmentTaxRateList "
+        "TaxCodeConfigType",
+    ),
 )
 
 TAX_RATE = Spec(
@@ -25,7 +30,31 @@ TAX_RATE = Spec(
     queryable=META | frozenset({"Name", "Active", "RateValue", "AgencyRef", "Description"}),
     total_count=True,
     in_cdc=False,
-    members=members({}),
+    members=members(
+        {},
+        "Name Description Active RateValue AgencyRef SpecialTaxType EffectiveTaxRate DisplayType TaxReturnLineRef "
+        "OriginalTaxRate",
+    ),
 )
 
-TAXES = (TAX_CODE, TAX_RATE)
+TAX_AGENCY = Spec(
+    name="TaxAgency",
+    family="taxagency",
+    name_field="DisplayName",
+    operations=frozenset({"create"}),
+    indexed=("DisplayName",),
+    queryable=META | frozenset({"DisplayName", "TaxTrackedOnSales", "TaxTrackedOnPurchases", "TaxRegistrationNumber"}),
+    total_count=True,
+    in_cdc=False,
+    members=members(
+        {
+            "DisplayName": rw(text(100, 1)),
+            "TaxTrackedOnSales": rw(boolean),
+            "TaxTrackedOnPurchases": rw(boolean),
+            "TaxRegistrationNumber": rw(text(30)),
+        },
+        "TaxAgencyConfig LastFileDate Active",
+    ),
+)
+
+TAXES = (TAX_CODE, TAX_RATE, TAX_AGENCY)
