@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import report
+from benchmarks import lookalike, report
 from benchmarks.data import Size
 from benchmarks.measure import Figures, StolenShare
 from benchmarks.report import Line
@@ -160,10 +160,20 @@ def _paced(_wanted: list[str], sizes: Sizes) -> list[Line]:
     return report.paced(sizes.paced, mine, naive, sizes.speed)
 
 
+def _lookalike(_wanted: list[str], sizes: Sizes) -> list[Line]:
+    print(f"  the look-alike with {sizes.records:,} invoices ...", end="", flush=True)
+    started = time.monotonic()
+    mine, small = lookalike.measure(sizes.records), lookalike.measure(lookalike.FEW)
+    naive = lookalike.measure_naive(sizes.records)
+    print(f" {time.monotonic() - started:.0f} s", flush=True)
+    return lookalike.lines(sizes.records, mine, small, naive)
+
+
 GROUPS: tuple[tuple[tuple[str, ...], Callable[[list[str], Sizes], list[Line]]], ...] = (
     (("idle", "audit", "change"), _on_linked),
     (("push",), _push),
     (("paced",), _paced),
+    (("lookalike",), _lookalike),
 )
 BENCHMARKS = tuple(name for names, _ in GROUPS for name in names)
 

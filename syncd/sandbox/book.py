@@ -104,6 +104,11 @@ class Table:
         ids = [held] if isinstance(held, str) else sorted(held, key=id_order)
         return [self.records[record_id] for record_id in ids]
 
+    def first(self, member: str, value: str) -> str:
+        """The lowest Id among them; empty where there is none."""
+        held = self._indexes[self.spec.indexed.index(member)].get(fold(value), "")
+        return held if isinstance(held, str) else min(held, key=id_order)
+
     def keys_of(self, body: Json) -> tuple[str | None, ...]:
         """The folded index keys of a body."""
         keys: list[str | None] = []
@@ -340,6 +345,15 @@ class Book:
         record.fill(None, body, keep_body=True)
         if self.track:
             self.dirty[(entity, record.id)] = record
+
+    def touch(self, entity: str, record: Record, body: Json, second: int) -> None:
+        """The same, but LastUpdatedTime moves, and with it the record's place in the change feed."""
+        timeline = self.tables[entity].timeline
+        timeline.drop(record.updated, record.seq, record.id)
+        self._seq += 1
+        record.updated, record.seq = second, self._seq
+        timeline.add(second, record.seq, record.id)
+        self.amend(entity, record, body)
 
     def erase(self, entity: str, record: Record, at: float, op: str = "delete") -> None:
         """Remove a record for good: a deleted transaction, or what a merge absorbed."""

@@ -18,11 +18,11 @@ from syncd.sandbox.wire import encode
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_FIXED_HEADERS = {
-    "QBO-Version": "1990.215",
-    "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
-    "Expires": "0",
-}
+_FIXED_HEADERS = [
+    (b"qbo-version", b"1990.215"),
+    (b"cache-control", b"max-age=0, no-cache, no-store, must-revalidate, private"),
+    (b"expires", b"0"),
+]
 _GATEWAY_HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</body></html>"
 _REASONS = {
     413: "413 Request Entity Too Large",
@@ -129,14 +129,18 @@ class Wire:
     async def _start(self, reply: Reply) -> bytes:
         """Send the headers; gives the bytes that are to follow, packed where the caller takes that."""
         self._entry.answered(reply.status, reply.body)
-        headers = {"Content-Type": reply.content_type, "intuit_tid": self._entry.tid, **_FIXED_HEADERS, **reply.headers}
-        body = reply.body
-        if self._pack and len(body) >= _WORTH_PACKING and "Content-Encoding" not in headers:
+        body, own = reply.body, {name.lower(): value for name, value in reply.headers.items()}
+        if self._pack and len(body) >= _WORTH_PACKING and "content-encoding" not in own:
             body = gzip.compress(body, _PACKING_LEVEL, mtime=0)
-            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        headers["Content-Length"] = str(len(body))
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await self._send({"type": "http.response.start", "status": reply.status, "headers": raw})
+            own |= {"content-encoding": "gzip", "vary": "Accept-Encoding"}
+        headers = [
+            (b"content-type", own.pop("content-type", reply.content_type).encode()),
+            (b"intuit_tid", self._entry.tid.encode()),
+            *_FIXED_HEADERS,
+            (b"content-length", b"%d" % len(body)),
+            *((name.encode(), value.encode()) for name, value in own.items()),
+        ]
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
         return body
 
     async def trickle(self, reply: Reply, seconds: float) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from syncd.sandbox import faults
@@ -85,22 +86,34 @@ def _number(name: str, value: Any) -> Decimal | None:
 def decimal(whole: int = 11, places: int = 10) -> Kind:
     """A quantity, price, rate or percentage: so many digits before and after the point."""
 
+    limit = 10**whole
+
     def check(name: str, value: Any) -> Decimal | None:
+        if type(value) is int and -limit < value < limit:
+            return Decimal(value)
         number = _number(name, value)
         if number is None:
             return None
-        shape = number.normalize().as_tuple()
-        exponent = int(shape.exponent)
-        if -exponent > places or len(shape.digits) + exponent > whole:
+        if not _fits(number, whole, places):
             raise faults.bad_decimal(name, str(value))
         return plain(number)
 
     return check
 
 
+@lru_cache(maxsize=65_536)
+def _fits(number: Decimal, whole: int, places: int) -> bool:
+    shape = number.normalize().as_tuple()
+    exponent = int(shape.exponent)
+    return -exponent <= places and len(shape.digits) + exponent <= whole
+
+
+_cash = decimal(10, 5)
+
+
 def cash(name: str, value: Any) -> Decimal | None:
     """Money: at most ten digits before the point and five after it, kept in cents (entities.md 1.1)."""
-    number = decimal(10, 5)(name, value)
+    number = _cash(name, value)
     return None if number is None else money(number)
 
 

@@ -15,6 +15,10 @@ from syncd.sandbox.unit import Unit
 from syncd.sandbox.wire import Json, encode
 
 EFFECTS = {name: rules.effect for name, rules in RULES.items() if isinstance(rules, Posting)}
+_DELETE = {name: rules.delete for name, rules in RULES.items() if isinstance(rules, Deletable)}
+_VOID = {name: rules.void for name, rules in RULES.items() if isinstance(rules, Voidable)}
+_SAVED = {name: rules.saved for name, rules in RULES.items() if isinstance(rules, Followed)}
+"""Sorted out once: asking an object whether it follows a protocol is slow."""
 
 
 def operation_of(body: Any, operation: str, include: frozenset[str]) -> str:
@@ -101,13 +105,12 @@ def _update(ctx: Context, spec: Spec, body: Json) -> bytes:
 
 def _end(ctx: Context, spec: Spec, body: Json, operation: str) -> bytes:
     record_id, old = _current(ctx, spec, body)
-    rules = RULES[spec.name]
-    if operation == "delete" and isinstance(rules, Deletable):
-        rules.delete(ctx, record_id, old)
+    if operation == "delete" and spec.name in _DELETE:
+        _DELETE[spec.name](ctx, record_id, old)
         ctx.unit.commit()
         return encode({"status": "Deleted", "domain": "QBO", "Id": record_id})
-    if operation == "void" and isinstance(rules, Voidable):
-        return _finish(ctx, spec, record_id, rules.void(ctx, record_id, old), "void")
+    if operation == "void" and spec.name in _VOID:
+        return _finish(ctx, spec, record_id, _VOID[spec.name](ctx, record_id, old), "void")
     raise faults.unsupported(operation)
 
 
@@ -115,9 +118,8 @@ def _finish(ctx: Context, spec: Spec, record_id: str, built: Json, op: str, old:
     if op == "update" and not ctx.switches.noop_update_bumps and old is not None and _same(built, old):
         return encode(old)
     ctx.unit.put(spec.name, record_id, built, op)
-    rules = RULES[spec.name]
-    if isinstance(rules, Followed):
-        rules.saved(ctx, record_id, built)
+    if spec.name in _SAVED:
+        _SAVED[spec.name](ctx, record_id, built)
     ctx.unit.commit()
     record = ctx.book.find(spec.name, record_id)
     return b"{}" if record is None else record.raw

@@ -51,6 +51,7 @@ def masked(told: str) -> str:
 
 
 def whole(title: str, body: object, now: str) -> Markup:
+    """A whole page."""
     links = [("Companies", "/"), ("Requests", f"{UI}/requests"), ("Faults", f"{UI}/faults")]
     links.append(("Clock and switches", f"{UI}/settings"))
     head = tag(
@@ -79,6 +80,7 @@ def whole(title: str, body: object, now: str) -> Markup:
 
 
 def paging(path: str, page: int, more: bool, **params: object) -> Markup:
+    """Links to the page before and the one after."""
     links = []
     if page > 1:
         links.append(anchor("← Newer" if "requests" in path else "← Previous", path, **params, page=page - 1))
@@ -88,10 +90,12 @@ def paging(path: str, page: int, more: bool, **params: object) -> Markup:
 
 
 def page_of(request: Request) -> int:
+    """Which page is asked for, from 1; what is no number is the first."""
     asked = request.query_params.get("page", "1")
     return max(1, int(asked)) if asked.isascii() and asked.isdecimal() and len(asked) < 8 else 1
 
 
 def search_form(path: str, fields: list[tuple[str, str]]) -> Markup:
+    """A form of text fields with their values, sent as parameters of the address."""
     inputs = [tag("label", name.replace("_", " "), tag("input", name=name, value=value)) for name, value in fields]
     return tag("form", *inputs, tag("button", "Show"), anchor("Clear", path), method="get", action=path)

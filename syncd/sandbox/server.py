@@ -61,6 +61,7 @@ def _server(sandbox: Sandbox) -> uvicorn.Server:
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
         ws="none",

@@ -81,7 +81,7 @@ class Unit:
         before = NOTHING if old is None else effect(self.book, old.body)
         return difference(NOTHING if staged.body is None else effect(self.book, staged.body), before)
 
-    def _commit_one(self, entity: str, record_id: str, staged: _Staged, moves_time: bool = False) -> None:
+    def _commit_one(self, entity: str, record_id: str, staged: _Staged) -> None:
         book = self.book
         old = book.find(entity, record_id)
         if staged.body is None:
@@ -94,7 +94,7 @@ class Unit:
             record = Record(record_id, "0", second, second)
         else:
             token = old.token if derived else str(int(old.token) + 1)
-            still = derived and not (moves_time or self._derived_moves_time)
+            still = derived and not self._derived_moves_time
             record = Record(record_id, token, old.created, old.updated if still else second)
         body = {
             "domain": "QBO",
@@ -148,7 +148,8 @@ class Unit:
             if own:
                 body["CurrentBalance"] = money(amount(body, "CurrentBalance") + change)
             body["CurrentBalanceWithSubAccounts"] = money(amount(body, "CurrentBalanceWithSubAccounts") + change)
-            self._commit_one("Account", record.id, _Staged(body, "derived"), moves_time=True)
+            body["MetaData"] = {**body["MetaData"], "LastUpdatedTime": stamp(int(self.at))}
+            self.book.touch("Account", record, body, int(self.at))
             own = False
             parent: Any = body.get("ParentRef")
             record = None if parent is None else self.book.find("Account", parent["value"])

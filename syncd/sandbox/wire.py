@@ -35,6 +35,7 @@ def money(value: Decimal) -> Decimal:
     return Decimal(f"{'-' if sign else ''}{whole}.{tail}")
 
 
+@lru_cache(maxsize=65_536)
 def plain(value: Decimal) -> Decimal:
     """A quantity, price or rate without trailing zeros and without an exponent."""
     if value == value.to_integral_value():
@@ -45,7 +46,7 @@ def plain(value: Decimal) -> Decimal:
 def amount(record: Json, name: str) -> Decimal:
     """A money member of a stored record; what is absent counts as zero."""
     value = record.get(name)
-    return ZERO if value is None else Decimal(value)
+    return ZERO if value is None else value if type(value) is Decimal else Decimal(value)
 
 
 def encode_indented(value: Any) -> str:

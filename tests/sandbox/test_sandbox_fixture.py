@@ -6,7 +6,7 @@ import pytest
 
 pytest_plugins = ("pytester",)
 
-PLUGIN = ("-p", "no:qbo_sandbox", "-p", "syncd.sandbox.pytest_plugin")
+PLUGIN = ("-p", "no:qbo-sandbox", "-p", "syncd.sandbox.pytest_plugin")
 """As the entry point of an installed syncd does it, also where that is not installed."""
 
 USE = """

@@ -52,7 +52,7 @@ class Posting(Rules, Protocol):
 def account_of(book: Book, kind: str, sub_kind: str = "") -> str:
     """The first account of a type (and sub-type), by Id; empty where the company has none."""
     member, value = ("AccountSubType", sub_kind) if sub_kind else ("AccountType", kind)
-    return next((record.id for record in book.tables["Account"].lookup(member, value)), "")
+    return book.tables["Account"].first(member, value)
 
 
 def value_of(body: Json, member: str, default: str = "") -> str:
