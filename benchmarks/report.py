@@ -300,8 +300,8 @@ Written by `make bench`; do not edit. `python -m benchmarks --help` shows how to
   this benchmark does not show.
 * Benchmark 6 loads the look-alike over connections that stay open, from a process that does little else; *naive* is a
   server of the standard library over dictionaries, as most would write it for their tests
-  (`benchmarks/naive_server.py`): it checks nothing but the number, and keeps no versions, no history and no change feed. Client and server share the
-  machine's processors.
+  (`benchmarks/naive_server.py`): it checks nothing but the number, and keeps no versions, no history and no change
+  feed. Client and server share the machine's processors.
 * An audit costs syncd more CPU than the naive comparison, which looks at a few fields in the order they come in and
   keeps every record in memory. syncd brings both sides into one canonical form, compares all that is kept in agreement,
   checks its links, and keeps a fingerprint a record.
