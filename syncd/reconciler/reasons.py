@@ -43,6 +43,18 @@ def _ambiguous(seen: Look) -> str:
     return f"{len(seen.rivals)} records in QuickBooks fit it ({_rivals(seen)})"
 
 
+def _values(seen: Look) -> str:
+    """Both values of every field that differs: a person has to choose between them."""
+    told = []
+    for name in sorted(seen.differences):
+        word, ours, theirs = explain.words({name}), seen.source[name], seen.qbo[name]
+        if name == "lines":
+            told.append(f"{word} (source → QuickBooks: {'; '.join(explain.line_changes(ours, theirs))})")
+        else:
+            told.append(f"{word} {explain.show(ours)} in the source and {explain.show(theirs)} in QuickBooks")
+    return ", ".join(told)
+
+
 def _both(seen: Look) -> str:
     return f"both sides changed it ({explain.words(seen.source_changed | seen.qbo_changed)})"
 
@@ -59,7 +71,7 @@ _HELD: Mapping[Case, Callable[[Look], str]] = {
     ),
     Case.ADOPT_AMBIGUOUS: _ambiguous,
     Case.ADOPT_VOID: lambda seen: f"the only match in QuickBooks is void or inactive ({_named(seen.partner)})",
-    Case.DRIFT: lambda seen: f"neither side changed, yet {explain.words(seen.differences)} differ",
+    Case.DRIFT: lambda seen: f"neither side changed, yet they differ: {_values(seen)}",
     Case.SRC_EDITED: lambda seen: (
         f"the source changed {explain.words(seen.source_changed)}, which is to be changed in QuickBooks only"
     ),

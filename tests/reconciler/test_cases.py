@@ -385,7 +385,8 @@ def test_an_accepted_difference_is_no_drift() -> None:
 def test_drift_is_held_and_named(base: Any) -> None:
     held = one(linked(base, qbo_base=edited(twin(base))), links=V1)
     assert (held.verb, held.case) == (Verb.HOLD, "C21")
-    assert held.reason == "neither side changed, yet notes differ"
+    assert held.reason.startswith("neither side changed, yet they differ: notes ")
+    assert held.reason.endswith(" in QuickBooks")
 
 
 @pytest.mark.case("C21")
