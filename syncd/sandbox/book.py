@@ -100,7 +100,9 @@ class Table:
 
     def lookup(self, member: str, value: str) -> Iterable[Record]:
         """Records whose indexed member equals the value, folded."""
-        held = self._indexes[self.spec.indexed.index(member)].get(fold(value), ())
+        held = self._indexes[self.spec.indexed.index(member)].get(fold(value))
+        if held is None:
+            return ()
         ids = [held] if isinstance(held, str) else sorted(held, key=id_order)
         return [self.records[record_id] for record_id in ids]
 

@@ -39,10 +39,13 @@ class Context:
         return pacific_date(self.unit.at)
 
     def resolve(self, entity: str, ref: Json | None, member: str) -> Json | None:
-        """The object a reference names; 2500 when there is none, 2500 or 610 (a switch) when it is inactive."""
+        """The object a reference names, to be looked at only.
+
+        2500 when there is none; 2500 or 610 (a switch) when it is inactive.
+        """
         if ref is None:
             return None
-        body = self.unit.get(entity, str(ref["value"]))
+        body = self.unit.peek(entity, str(ref["value"]))
         if body is None:
             raise faults.bad_reference(member)
         if body.get("Active") is False:

@@ -51,6 +51,14 @@ class Unit:
         """What this unit has staged of an entity so far."""
         return [item.body for (kind, _), item in self._staged.items() if kind == entity and item.body is not None]
 
+    def peek(self, entity: str, record_id: str) -> Json | None:
+        """The same, to be looked at only: it is shared."""
+        staged = self._staged.get((entity, record_id))
+        if staged is not None:
+            return staged.body
+        record = self.book.find(entity, record_id)
+        return None if record is None else record.body
+
     def put(self, entity: str, record_id: str, body: Json, op: str) -> None:
         """Stage a new version."""
         staged = self._staged.get((entity, record_id))

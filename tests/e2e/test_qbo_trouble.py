@@ -370,7 +370,7 @@ def test_a_revoked_grant_asks_for_a_new_connection(world: World) -> None:
     ("fault", "error"),
     [
         ({"kind": "status", "status": 403}, WrongCompany),
-        ({"kind": "status", "status": 401}, ReconnectNeeded),
+        ({"kind": "status", "status": 401, "endpoint": "entity"}, ReconnectNeeded),  # new tokens are given, and refused
         ({"kind": "status", "status": 429}, QboThrottled),
         ({"kind": "html", "status": 502}, QboUnavailable),
     ],
