@@ -313,7 +313,6 @@ class Cycle:
             books=parts.books,
             links=links,
             settler=self._settler(self._lens(facts), links, run_id, request, observed.dirty),
-            clock=parts.clock,
             stopping=self._stopping,
             batch_size=parts.batch_size,
             count=parts.count,

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from syncd.clock import Clock
 from syncd.errors import QboError
 from syncd.links import LinkBook
 from syncd.model.observations import Absent, Present
@@ -59,7 +58,6 @@ class Executor:
         books: BooksWriter,
         links: LinkBook,
         settler: Settler,
-        clock: Clock,
         stopping: Callable[[], bool],
         batch_size: int = 30,
         count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None,
@@ -70,7 +68,6 @@ class Executor:
         self._source = source
         self._links = links
         self._settler = settler
-        self._clock = clock
         self._stopping = stopping
         self._batch_size = batch_size
         self._count = count

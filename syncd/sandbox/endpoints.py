@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ def decoded(body: bytes, encoding: str, limit: int) -> bytes:
     return plain
 
 
-class Endpoint:
+class Endpoint(ABC):
     """Ledger, fault injection and answering; ``answer`` does the rest."""
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -144,9 +145,9 @@ class Endpoint:
         except FaultError as error:
             request.problem = request.problem or error
 
+    @abstractmethod
     async def answer(self, request: Incoming, entry: Entry, wire: Wire) -> None:
         """Answer a request over the wire."""
-        raise NotImplementedError
 
     async def with_faults(
         self,

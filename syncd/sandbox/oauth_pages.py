@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -65,9 +66,9 @@ class _Simple(Endpoint):
             return _error("invalid_request", f"{self.methods[0]} expected", 405)
         return self.work(request, entry)
 
+    @abstractmethod
     def work(self, request: Incoming, entry: Entry) -> Reply:
         """The reply to a request whose method is right."""
-        raise NotImplementedError
 
 
 def _error(error: str, description: str = "", status: int = 400) -> Reply:

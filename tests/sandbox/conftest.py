@@ -11,6 +11,8 @@ import pytest
 
 from syncd.sandbox.server import Accountant, RunningSandbox, running_sandbox
 from syncd.sandbox.switches import Switches
+from tests.sandbox.hooked import Endpoint, hooked
+from tests.sandbox.receiver import Receiver, running_receiver
 
 Json = dict[str, Any]
 
@@ -82,3 +84,22 @@ def pay(person: Accountant, customer: Json) -> Callable[..., Json]:
         return person.save("Payment", body)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with running_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def endpoint(sandbox: RunningSandbox, receiver: Receiver) -> Iterator[Endpoint]:
+    with hooked(sandbox, receiver) as made:
+        yield made
+
+
+@pytest.fixture
+def app(endpoint: Endpoint, realm: str) -> Accountant:
+    """Works in the company through the app whose endpoint is registered with everything."""
+    endpoint.register()
+    return endpoint.person(realm)

@@ -12,7 +12,7 @@ from pathlib import Path
 from syncd.sandbox import switches
 from syncd.sandbox.specs import SPECS
 from syncd.sandbox.switches import CHOICES, NUMBERS, Switches
-from tests.support.checklist import ITEMS
+from tests.support.checklist import ITEMS, marks
 from tests.support.sample_differences import ALLOWED
 from tests.support.shapes import table_of
 
@@ -106,11 +106,8 @@ def marked() -> dict[int, set[str]]:
     """By number of the checklist the test files that prove it."""
     found: defaultdict[int, set[str]] = defaultdict(set)
     for path in sorted(HERE.glob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.checklist":
-                for number in node.args:
-                    if isinstance(number, ast.Constant) and isinstance(number.value, int):
-                        found[number.value].add(path.stem.removeprefix("test_sandbox_"))
+        for _, number in marks(path.read_text()):
+            found[number].add(path.stem.removeprefix("test_sandbox_"))
     return found
 
 

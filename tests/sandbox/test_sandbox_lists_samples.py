@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from syncd.sandbox.server import Accountant, RunningSandbox
-from tests.support.samples import FOLDER, sample
+from tests.support.samples import needs_samples, sample
 
 Json = dict[str, Any]
-needs_samples = pytest.mark.skipif(not FOLDER.is_dir(), reason="the sample payloads are not beside the repository")
 
 
 def rows(name: str, entity: str) -> list[Json]:

@@ -5,38 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from syncd.sandbox.server import Accountant, AdminError, RefusedError, RunningSandbox
-from tests.sandbox.hooked import Endpoint, hooked, new, signed
-from tests.sandbox.receiver import Receiver, running_receiver
+from tests.sandbox.hooked import Endpoint, new, signed
+from tests.sandbox.receiver import Receiver
+from tests.support.samples import FOLDER, needs_samples
 
 Json = dict[str, Any]
-SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "qbo" / "samples"
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample payloads are not beside the repository")
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with running_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def endpoint(sandbox: RunningSandbox, receiver: Receiver) -> Iterator[Endpoint]:
-    with hooked(sandbox, receiver) as made:
-        yield made
-
-
-@pytest.fixture
-def app(endpoint: Endpoint, realm: str) -> Accountant:
-    """Works in the company through the app whose endpoint is registered with everything."""
-    endpoint.register()
-    return endpoint.person(realm)
 
 
 def shape(value: Any) -> Any:
@@ -47,7 +26,7 @@ def shape(value: Any) -> Any:
 
 
 def sample(name: str) -> Any:
-    return json.loads((SAMPLES / f"webhook-{name}.json").read_text())
+    return json.loads((FOLDER / f"webhook-{name}.json").read_text())
 
 
 # --- payloads ---------------------------------------------------------------------------------------------------------
@@ -241,7 +220,7 @@ def test_a_merge_is_told_once_with_the_absorbed_id(
     (told,) = receiver.posts[0].content["eventNotifications"][0]["dataChangeEvent"]["entities"]
     assert told["deletedId"] == gone["Id"]
     assert receiver.posts[1].content[0]["data"] == {"deletedid": gone["Id"]}
-    if SAMPLES.is_dir():
+    if FOLDER.is_dir():
         assert shape(receiver.posts[1].content) == shape(sample("cloudevents-customer-merged"))
 
 

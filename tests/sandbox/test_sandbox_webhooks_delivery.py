@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,30 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncd.sandbox.server import Accountant, RunningSandbox
-from tests.sandbox.hooked import Endpoint, hooked, new
+from tests.sandbox.hooked import Endpoint, new
 from tests.sandbox.receiver import STALL, Receiver, running_receiver
 
 Json = dict[str, Any]
 LADDER = (10, 20, 30, 300, 1200, 7200, 14_400, 21_600, 21_600, 21_600)
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with running_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def endpoint(sandbox: RunningSandbox, receiver: Receiver) -> Iterator[Endpoint]:
-    with hooked(sandbox, receiver) as made:
-        yield made
-
-
-@pytest.fixture
-def app(endpoint: Endpoint, realm: str) -> Accountant:
-    """Works in the company through the app whose endpoint is registered with everything."""
-    endpoint.register()
-    return endpoint.person(realm)
 
 
 @pytest.mark.checklist(62)

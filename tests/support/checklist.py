@@ -5,6 +5,9 @@ The numbers are those of the protocol sheet's checklist; tests carry them as ``@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+
 DOC, REC, REP, GUESS, SWITCH = "documented", "recorded", "reported", "guessed", "switch"
 
 ITEMS: dict[int, tuple[str, str, str]] = {
@@ -77,3 +80,12 @@ ITEMS: dict[int, tuple[str, str, str]] = {
     66: ("minorversion does not matter; unknown members may come", DOC, "unknown_members"),
     67: ("without Accept: XML", REP, "missing_accept"),
 }  # fmt: skip
+
+
+def marks(source: str) -> Iterator[tuple[str, int]]:
+    """The tests of a module, each with the items its ``@pytest.mark.checklist(n)`` marks name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            for mark in node.decorator_list:
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.checklist":
+                    yield from ((node.name, int(ast.unparse(argument))) for argument in mark.args)

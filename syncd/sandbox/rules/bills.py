@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from decimal import Decimal
 
 from syncd.sandbox import faults
@@ -15,7 +16,7 @@ from syncd.sandbox.rules.invoices import due_date
 from syncd.sandbox.wire import ZERO, Json, amount, money
 
 
-class VendorForm:
+class VendorForm(ABC):
     """What Bill and VendorCredit do alike: both stay open until bill payments settle them."""
 
     entity = ""
@@ -48,8 +49,9 @@ class VendorForm:
         applications.unapply_all(ctx, PAYABLE, self.entity, record_id)
         ctx.unit.delete(self.entity, record_id)
 
+    @abstractmethod
     def _details(self, ctx: Context, record_id: str, new: Json, old: Json | None, vendor: Json) -> None:
-        raise NotImplementedError
+        """What only this kind of form has."""
 
     def _links(self, ctx: Context, record_id: str, new: Json, old: Json | None) -> None:
         """Links to bill payments are not the client's to write."""
