@@ -100,7 +100,8 @@ class Table:
 
     def lookup(self, member: str, value: str) -> Iterable[Record]:
         """Records whose indexed member equals the value, folded."""
-        held = self._indexes[self.spec.indexed.index(member)].get(fold(value))
+        index = self._indexes[self.spec.indexed.index(member)]
+        held = index.get(fold(value)) if index else None
         if held is None:
             return ()
         ids = [held] if isinstance(held, str) else sorted(held, key=id_order)

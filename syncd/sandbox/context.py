@@ -22,16 +22,14 @@ class Context:
     unit: Unit
     switches: Switches
     include: frozenset[str] = field(default_factory=frozenset)
+    book: Book = field(init=False)
+    """The company's books."""
+    settings: Settings = field(init=False)
+    """The company's settings."""
 
-    @property
-    def book(self) -> Book:
-        """The company's books."""
-        return self.unit.book
-
-    @property
-    def settings(self) -> Settings:
-        """The company's settings."""
-        return self.unit.book.settings
+    def __post_init__(self) -> None:
+        self.book = self.unit.book
+        self.settings = self.book.settings
 
     @property
     def today(self) -> str:

@@ -63,5 +63,5 @@ def difference(after: Effect, before: Effect) -> Effect:
 
 
 def _minus(after: dict[K, Decimal], before: dict[K, Decimal]) -> dict[K, Decimal]:
-    found = {key: after.get(key, ZERO) - before.get(key, ZERO) for key in {**after, **before}}
+    found = {key: after.get(key, ZERO) - before.get(key, ZERO) for key in {**after, **before}} if before else after
     return {key: change for key, change in found.items() if change}

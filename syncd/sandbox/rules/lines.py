@@ -69,11 +69,14 @@ class Numbering:
         return {"Id": sent, "LineNum": self._line, **line}
 
 
-def flat(lines: Iterable[Json]) -> Iterator[Json]:
+def flat(lines: Iterable[Json]) -> list[Json]:
     """Every line, those inside bundles after the bundle."""
+    found = []
     for line in lines:
-        yield line
-        yield from line.get("GroupLineDetail", {}).get("Line", [])
+        found.append(line)
+        if "GroupLineDetail" in line:
+            found += line["GroupLineDetail"].get("Line", [])
+    return found
 
 
 def read_lines(ctx: Context, sent: list[Json], old: list[Json], check: bool, positive: bool = False) -> Lines:
@@ -111,7 +114,7 @@ def read_lines(ctx: Context, sent: list[Json], old: list[Json], check: bool, pos
 
 
 def _check_all(sent: list[Json], positive: bool) -> None:
-    lines = list(flat(sent))
+    lines = flat(sent)
     if len(lines) > MAX_LINES:
         raise faults.business(f"A transaction can have {MAX_LINES} lines at most.", "Line")
     if positive and any(line.get("Amount", ZERO) < 0 for line in lines):
@@ -184,7 +187,7 @@ def _from_item(ctx: Context, detail: Json, item: Json) -> None:
 
 def _linked(line: Json) -> None:
     """Time activities cannot be put on a line: there are none in this company (entities.md 4.2)."""
-    if any(link.get("TxnType") == "TimeActivity" for link in line.get("LinkedTxn", [])):
+    if "LinkedTxn" in line and any(link.get("TxnType") == "TimeActivity" for link in line["LinkedTxn"]):
         raise faults.cannot_link("TxnType=TimeActivity is not available in this company.")
 
 
