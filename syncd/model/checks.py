@@ -7,15 +7,30 @@ a document that cannot be carried over to the cent is held (correctness over con
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
 from syncd.model.facts import BooksFacts, Settings
-from syncd.model.lens import is_text
 from syncd.model.observations import Problem
-from syncd.model.records import UNSET, Client, Invoice, Item, Payment, Record, State, UnsetType
+from syncd.model.records import (
+    UNSET,
+    Allocation,
+    Bill,
+    Client,
+    CreditApplication,
+    CreditNote,
+    Form,
+    Invoice,
+    Payment,
+    Record,
+    State,
+    UnsetType,
+    Vendor,
+)
+from syncd.model.references import is_text
 from syncd.model.spec import LINE_LIMIT, NAME_LIMIT, NUMBER_LIMIT, TAXABLE_LINE_LIMIT
-from syncd.model.values import AMOUNT_LIMIT, has_control_characters, is_currency_code, round_money, text
+from syncd.model.values import AMOUNT_LIMIT, addresses, has_control_characters, is_currency_code, round_money, text
 
 _ZERO = Decimal(0)
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+\Z")
@@ -26,47 +41,47 @@ EMAIL_LIMIT = 100
 def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Problem, ...]:
     """Every reason why ``record`` cannot be written to this company as it is; empty when it can."""
     match record:
-        case Client():
-            found = _client(record, facts)
-        case Invoice():
-            found = _invoice(record, facts, settings)
+        case Client() | Vendor():
+            found = _party(record, facts)
+        case Invoice() | CreditNote():
+            found = _form(record, facts, settings)
         case Payment():
             found = _payment(record, facts)
-        case Item():
+        case CreditApplication():
+            found = _credit_application(record, facts)
+        case Bill():
+            found = _bill(record, facts)
+        case _:
             found = []
     return tuple(found)
-
-
-def addresses(email: str) -> tuple[str, ...]:
-    """The single addresses of a list that is separated by commas or semicolons."""
-    return tuple(part.strip() for part in re.split(r"[,;]", email) if part.strip())
 
 
 def _problem(code: str, field: str, sentence: str, remedy: str) -> Problem:
     return Problem(code=code, text=sentence, remedy=remedy, field=field)
 
 
-def _client(record: Client, facts: BooksFacts) -> list[Problem]:
-    found = _name(record.name) + _currency(record.currency, facts)
-    if isinstance(record.email, str):
-        wrong = [address for address in addresses(record.email) if not _EMAIL.match(address)]
-        if wrong:
-            found.append(
-                _problem(
-                    "email",
-                    "email",
-                    f"{len(wrong)} of the client's e-mail addresses are not valid.",
-                    "Correct the address in the source.",
-                )
-            )
-    return found
+def _party(record: Client | Vendor, facts: BooksFacts) -> list[Problem]:
+    noun = "client" if isinstance(record, Client) else "vendor"
+    found = _name(record.name, noun) + _currency(record.currency, facts)
+    return found + _emails(record.email, "email", f"the {noun}'s")
 
 
-def _name(name: str) -> list[Problem]:
+def _emails(emails: str | UnsetType, field: str, whose: str) -> list[Problem]:
+    wrong = [each for each in addresses(emails) if not _EMAIL.match(each)] if isinstance(emails, str) else []
+    if not wrong:
+        return []
+    return [
+        _problem(
+            "email", field, f"{len(wrong)} of {whose} e-mail addresses are not valid.", "Correct them in the source."
+        )
+    ]
+
+
+def _name(name: str, noun: str) -> list[Problem]:
     """entities.md 3.1: no colon, tab or line end. The length is the one both sides can hold."""
     wished = text(name)
     if not wished:
-        return [_problem("name-empty", "name", "The client has no name.", "Give the client a name in the source.")]
+        return [_problem("name-empty", "name", f"The {noun} has no name.", f"Give the {noun} a name in the source.")]
     found = []
     if ":" in name or "\t" in wished or "\n" in wished or has_control_characters(wished):
         found.append(
@@ -74,7 +89,7 @@ def _name(name: str) -> list[Problem]:
                 "name-characters",
                 "name",
                 "QuickBooks does not take a colon, a tab or a line end in a name.",
-                "Change the client's name in the source.",
+                f"Change the {noun}'s name in the source.",
             )
         )
     if len(wished) > NAME_LIMIT:
@@ -82,8 +97,8 @@ def _name(name: str) -> list[Problem]:
             _problem(
                 "name-length",
                 "name",
-                f"The client's name has {len(wished)} characters; at most {NAME_LIMIT} can be kept.",
-                "Shorten the client's name in the source.",
+                f"The {noun}'s name has {len(wished)} characters; at most {NAME_LIMIT} can be kept.",
+                f"Shorten the {noun}'s name in the source.",
             )
         )
     return found
@@ -137,7 +152,7 @@ def _amount(amount: Decimal, currency: str, field: str) -> list[Problem]:
     return []
 
 
-def _invoice(record: Invoice, facts: BooksFacts, settings: Settings) -> list[Problem]:
+def _form(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
     if record.state is State.VOID:
         return []
     currency = record.currency if isinstance(record.currency, str) and record.currency else facts.home_currency
@@ -145,6 +160,8 @@ def _invoice(record: Invoice, facts: BooksFacts, settings: Settings) -> list[Pro
         *_currency(record.currency, facts),
         *_closed(record.issue_date, "issue_date", facts),
         *_number(record),
+        *_emails(record.emails, "emails", "the document's"),
+        *_emails(record.cc_emails, "cc_emails", "the document's"),
         *_lines(record, currency, settings),
         *_discount(record, settings),
         *_tax(record, facts, settings),
@@ -152,7 +169,7 @@ def _invoice(record: Invoice, facts: BooksFacts, settings: Settings) -> list[Pro
     ]
 
 
-def _number(record: Invoice) -> list[Problem]:
+def _number(record: Form) -> list[Problem]:
     if not isinstance(record.number, str):
         return []
     found = []
@@ -172,7 +189,7 @@ def _number(record: Invoice) -> list[Problem]:
     return found
 
 
-def _lines(record: Invoice, currency: str, settings: Settings) -> list[Problem]:
+def _lines(record: Form, currency: str, settings: Settings) -> list[Problem]:
     found = [problem for line in record.lines for problem in _amount(line.amount, currency, "lines")]
     taxable = bool(record.tax) if isinstance(record.tax, Decimal) else False
     taxable = taxable or any(line.taxable is True for line in record.lines)
@@ -182,12 +199,12 @@ def _lines(record: Invoice, currency: str, settings: Settings) -> list[Problem]:
             _problem(
                 "lines-many",
                 "lines",
-                f"The invoice has {len(record.lines)} lines; QuickBooks takes at most {limit}.",
+                f"The {_noun(record)} has {len(record.lines)} lines; QuickBooks takes at most {limit}.",
                 "Split the invoice.",
             )
         )
     if not any(not is_text(line) for line in record.lines):
-        found.append(_problem("lines-none", "lines", "The invoice has no line with an item.", "Add a line."))
+        found.append(_problem("lines-none", "lines", f"The {_noun(record)} has no line with an item.", "Add a line."))
     if not settings.default_item and any(not (line.item or line.item_name or is_text(line)) for line in record.lines):
         found.append(
             _problem(
@@ -200,7 +217,7 @@ def _lines(record: Invoice, currency: str, settings: Settings) -> list[Problem]:
     return found
 
 
-def _discount(record: Invoice, settings: Settings) -> list[Problem]:
+def _discount(record: Form, settings: Settings) -> list[Problem]:
     discount = _value(record.discount)
     if discount < 0:
         return [
@@ -213,14 +230,15 @@ def _discount(record: Invoice, settings: Settings) -> list[Problem]:
             _problem(
                 "discount-account",
                 "discount",
-                "The invoice has a discount, but no discount account is chosen; without it the client is billed more.",
+                f"The {_noun(record)} has a discount, but no discount account is chosen; "
+                "without it the client is billed more.",
                 "Set discount_account, or set allow_discount_drop to leave discounts out.",
             )
         ]
     return []
 
 
-def _tax(record: Invoice, facts: BooksFacts, settings: Settings) -> list[Problem]:
+def _tax(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
     if not _value(record.tax):
         return []
     if not facts.sales_tax:
@@ -230,8 +248,17 @@ def _tax(record: Invoice, facts: BooksFacts, settings: Settings) -> list[Problem
             _problem(
                 "tax-off",
                 "tax",
-                "The invoice has tax, but sales tax is switched off in QuickBooks; the tax would vanish.",
+                f"The {_noun(record)} has tax, but sales tax is switched off in QuickBooks; the tax would vanish.",
                 "Switch on sales tax in QuickBooks, or set allow_tax_drop to leave tax out.",
+            )
+        ]
+    if record.tax_inclusive is True and not facts.global_tax:
+        return [
+            _problem(
+                "tax-inclusive",
+                "tax",
+                f"The prices of the {_noun(record)} contain the tax, which a US company of QuickBooks cannot hold.",
+                "Enter the prices without tax in the source.",
             )
         ]
     if not facts.automated_tax and not tax_code_name(record, settings):
@@ -239,38 +266,43 @@ def _tax(record: Invoice, facts: BooksFacts, settings: Settings) -> list[Problem
             _problem(
                 "tax-code",
                 "tax",
-                "The invoice has tax, but no QuickBooks tax code is chosen for it.",
+                f"The {_noun(record)} has tax, but no QuickBooks tax code is chosen for it.",
                 "Set default_tax_code, or add the code to tax_code_map.",
             )
         ]
     return []
 
 
-def tax_code_name(record: Invoice, settings: Settings) -> str:
+def tax_code_name(record: Form, settings: Settings) -> str:
     """The QuickBooks tax code for an invoice, as named in the settings; empty when none applies."""
     code = record.tax_code if isinstance(record.tax_code, str) else ""
     return settings.tax_code_map.get(code, settings.default_tax_code or code)
 
 
-def _sum(record: Invoice, currency: str) -> list[Problem]:
+def _sum(record: Form, currency: str) -> list[Problem]:
     """The total has to follow from the parts; QBO computes it itself and sends it back (F-18)."""
     found = [*_amount(record.total, currency, "total")]
     if record.total < 0:
-        found.append(
-            _problem("total-negative", "total", "The total is negative.", "Enter it as a credit note instead.")
-        )
+        other = "a credit note" if isinstance(record, Invoice) else "an invoice"
+        found.append(_problem("total-negative", "total", "The total is negative.", f"Enter it as {other} instead."))
     parts = sum((round_money(line.amount, currency) for line in record.lines), _ZERO)
-    computed = parts - round_money(_value(record.discount), currency) + round_money(_value(record.tax), currency)
+    computed = parts - round_money(_value(record.discount), currency)
+    if record.tax_inclusive is not True:
+        computed += round_money(_value(record.tax), currency)
     if not found and computed != record.total:
         found.append(
             _problem(
                 "total-parts",
                 "total",
                 f"The total is {record.total}, but lines, discount and tax make {computed} {currency}.",
-                "Correct the invoice in the source.",
+                f"Correct the {_noun(record)} in the source.",
             )
         )
     return found
+
+
+def _noun(record: Form) -> str:
+    return "invoice" if isinstance(record, Invoice) else "credit note"
 
 
 def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
@@ -282,9 +314,19 @@ def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
         *_closed(record.date, "date", facts),
         *_amount(record.amount, currency, "amount"),
     ]
-    if record.amount < 0 or any(part.amount < 0 for part in record.allocations):
+    parts = [part.amount for part in record.allocations] + [part.amount for part in record.credits]
+    if record.amount < 0 or any(part < 0 for part in parts):
         found.append(
             _problem("amount-negative", "amount", "The payment is negative.", "Enter a refund in QuickBooks instead.")
+        )
+    elif record.cash < 0:
+        found.append(
+            _problem(
+                "credits-sum",
+                "credits",
+                f"The payment of {record.amount} uses credit notes with {record.amount - record.cash} in all.",
+                "Correct the amount or the credit notes in the source.",
+            )
         )
     applied = sum((part.amount for part in record.allocations), _ZERO)
     if not record.other_links and applied > max(record.amount, _ZERO):
@@ -294,6 +336,52 @@ def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
                 "allocations",
                 f"The payment of {record.amount} is spread over invoices with {applied} in all.",
                 "Correct the allocations in the source.",
+            )
+        )
+    elif record.credits and applied < record.amount - record.cash:
+        found.append(
+            _problem(
+                "credits-unused",
+                "credits",
+                f"The payment uses credit notes with {record.amount - record.cash}, but pays invoices with {applied}.",
+                "Spread the credit over invoices in the source; a credit note is not paid out by a payment.",
+            )
+        )
+    return found
+
+
+def _credit_application(record: CreditApplication, facts: BooksFacts) -> list[Problem]:
+    found = _currency(record.currency, facts) + _closed(record.date, "date", facts)
+    return found + _positive(record.allocations)
+
+
+def _positive(parts: Iterable[Allocation]) -> list[Problem]:
+    if all(part.amount > 0 for part in parts):
+        return []
+    return [
+        _problem(
+            "amount-negative",
+            "allocations",
+            "A part of the credit that is used is not positive.",
+            "Correct what the credit note is applied to in the source.",
+        )
+    ]
+
+
+def _bill(record: Bill, facts: BooksFacts) -> list[Problem]:
+    currency = record.currency if isinstance(record.currency, str) and record.currency else facts.home_currency
+    found = [
+        *_currency(record.currency, facts),
+        *_closed(record.date, "date", facts),
+        *_amount(record.total, currency, "total"),
+    ]
+    if record.total < 0:
+        found.append(
+            _problem(
+                "total-negative",
+                "total",
+                "What is owed to the vendor is negative.",
+                "Put the refund on a report with other expenses, or enter a vendor credit in QuickBooks.",
             )
         )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 import msgspec
 
@@ -32,15 +33,47 @@ class BooksFacts(msgspec.Struct, frozen=True):
 class Settings(msgspec.Struct, frozen=True):
     """A company's settings: the catalogue of behaviour.md section 7 as far as its kinds exist.
 
-    Accounts and items are named as in QBO or given by id (``"id:57"``); the QBO adapter resolves them.
+    Accounts and items are named as in QBO or given by id (``"id:57"``); the QBO adapter resolves them. The maps go from
+    a name in the source to a name in QBO (or ``"id:57"``); what they do not name is matched by identical spelling.
     """
 
     default_item: str = ""
+    default_expense_account: str = ""
     deposit_account: str = ""
     discount_account: str = ""
     default_tax_code: str = ""
     exempt_tax_code: str = ""
     tax_code_map: dict[str, str] = msgspec.field(default_factory=dict)
+    customer_map: dict[str, str] = msgspec.field(default_factory=dict)
+    item_map: dict[str, str] = msgspec.field(default_factory=dict)
+    vendor_map: dict[str, str] = msgspec.field(default_factory=dict)
+    category_map: dict[str, str] = msgspec.field(default_factory=dict)
+    payment_method_map: dict[str, str] = msgspec.field(default_factory=dict)
+    project_map: dict[str, str] = msgspec.field(default_factory=dict)
+    save_invoice_on_publish: bool = True
+    """What holds for a published invoice or credit note whose source does not say (R-2)."""
+    save_payment_on_entry: bool = True
+    """The same for a payment (R-50)."""
+    remove_invoice_on_unpublish: bool = False
+    """Whether QBO's document goes when the source withdraws or deletes it and does not say (R-45)."""
+    remove_payment_on_delete: bool = True
+    """The same for a payment (R-73)."""
+    on_qbo_delete: Literal["hold", "unpublish", "ignore"] = "hold"
+    """What becomes of the source's invoice when QBO's is deleted (C-R15)."""
+    on_qbo_void: Literal["hold", "void", "ignore"] = "hold"
+    """The same when it is voided."""
+    missing_item: Literal["default_item", "refuse"] = "default_item"
+    rate_sources: tuple[Literal["qbo_on_date", "qbo_current", "source"], ...] = ("qbo_on_date", "qbo_current", "source")
+    """Where the exchange rate of a foreign document comes from, in this order (R-20)."""
+    discount_before_tax: bool = True
+    """Whether tax is computed on what is left after the discount (US companies; elsewhere it always is)."""
+    expense_bills: bool = False
+    """Whether reimbursable expenses become bills (R-89)."""
+    expense_bills_from: date | None = None
+    expense_bills_to: date | None = None
+    """The dates of the expenses that do, both included; None: no limit (R-95)."""
+    expense_bills_by: Literal["report", "run"] = "report"
+    """One bill for each expense report, or one for everything that is new in a run; always one member and currency."""
     allow_tax_drop: bool = False
     allow_discount_drop: bool = False
     sync_start_date: date | None = None

@@ -7,40 +7,54 @@ tolerance. Projections are dictionaries of canonical text, which makes them base
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
+
+from msgspec import UnsetType
 
 from syncd.model import values
 from syncd.model.facts import BooksFacts, Settings
-from syncd.model.records import UNSET, Client, Invoice, Item, Kind, Line, Payment, Record
-from syncd.model.spec import DESCRIPTION_LIMIT, NOTES_LIMIT, NUMBER_LIMIT, PAYMENT_NOTES_LIMIT, REFERENCE_LIMIT
+from syncd.model.records import (
+    UNSET,
+    Address,
+    Allocation,
+    Bill,
+    Client,
+    CreditApplication,
+    CreditNote,
+    Form,
+    Invoice,
+    Kind,
+    Line,
+    Named,
+    Payment,
+    Record,
+    Vendor,
+)
+from syncd.model.references import category_key, is_text, item_key, mapped_name, method_key, project_key
+from syncd.model.spec import (
+    CC_EMAILS_LIMIT,
+    DESCRIPTION_LIMIT,
+    EMAILS_LIMIT,
+    NO_COUNTERPART,
+    NOTES_LIMIT,
+    NUMBER_LIMIT,
+    PAYMENT_NOTES_LIMIT,
+    REFERENCE_LIMIT,
+)
 from syncd.model.values import Canonical
 
 Projection = dict[str, Canonical]
 Refs = Callable[[Kind, str], str]
 """Turns an id of the source into the id that QBO knows the record by; ``pending`` ids stand for records to come."""
 
-DEFAULT_ITEM_KEY = "default"
+AMOUNT_COLUMN = 4
+"""Place of the amount in a projected line, of whatever kind."""
 ZERO = Decimal(0)
-
-
-def pending(kind: Kind, source_id: str) -> str:
-    """Stands for the QBO id of a record that does not exist in QBO yet."""
-    return f"+{kind}:{source_id}"
-
-
-def is_pending(reference: str) -> bool:
-    """Whether a reference stands for a record that is not in QBO yet."""
-    return reference.startswith("+")
-
-
-def item_key(line: Line) -> str:
-    """The id under which a line's item is linked: its own id, else its name, else the default item."""
-    if line.item:
-        return line.item
-    if line.item_name.strip():
-        return f"name:{values.name_key(line.item_name)}"
-    return DEFAULT_ITEM_KEY
+_DIGITS = re.compile(r"\d+")
+_WORDS = re.compile(r"\w+", re.UNICODE)
 
 
 def _same(_kind: Kind, reference: str) -> str:
@@ -52,19 +66,31 @@ class Lens:
 
     def __init__(self, held: dict[Kind, frozenset[str]], facts: BooksFacts, settings: Settings) -> None:
         self._held = held
+        self._settings = settings
         self._home = facts.home_currency
         self._with_tax = facts.sales_tax
         self._with_discount = bool(settings.discount_account)
-        self._projectors: dict[Kind, Callable[[Record, Refs | None], Projection]] = {
+        self._projectors: dict[Kind, Callable[[Any, Refs | None], Projection]] = {
             Kind.CLIENT: self._client,
-            Kind.ITEM: self._item,
+            Kind.VENDOR: self._vendor,
+            Kind.ITEM: self._named,
+            Kind.TAX_CODE: self._named,
+            Kind.PAYMENT_METHOD: self._named,
+            Kind.CATEGORY: self._named,
+            Kind.PROJECT: self._named,
             Kind.INVOICE: self._invoice,
+            Kind.CREDIT_NOTE: self._credit_note,
             Kind.PAYMENT: self._payment,
+            Kind.CREDIT_APPLICATION: self._credit_application,
+            Kind.BILL: self._bill,
         }
 
     def source(self, kind: Kind, record: Record, refs: Refs) -> Projection:
         """A record of the source as QBO would hold it."""
-        return self._projectors[kind](record, refs)
+        projection = self._projectors[kind](record, refs)
+        if "name" in projection:
+            projection["name"] = values.text(mapped_name(kind, getattr(record, "name", ""), self._settings))
+        return projection
 
     def qbo(self, kind: Kind, record: Record) -> Projection:
         """A record of QBO, reduced to what the source holds."""
@@ -75,47 +101,80 @@ class Lens:
         currency = getattr(record, "currency", UNSET)
         return currency if isinstance(currency, str) and currency else self._home
 
-    def _client(self, record: Record, refs: Refs | None) -> Projection:
-        assert isinstance(record, Client)  # noqa: S101 - the dispatch table pairs kinds and types
-        full: Projection = {
+    # ---- lists
+
+    def _named(self, record: Named, refs: Refs | None) -> Projection:
+        return {"name": values.text(record.name).removesuffix(" (deleted)")}
+
+    def _client(self, record: Client, refs: Refs | None) -> Projection:
+        return self._keep(Kind.CLIENT, self._party(record))
+
+    def _vendor(self, record: Vendor, refs: Refs | None) -> Projection:
+        return self._keep(Kind.VENDOR, self._party(record))
+
+    def _party(self, record: Client | Vendor) -> Projection:
+        return {
             "name": values.text(record.name).removesuffix(" (deleted)"),
             "currency": self.currency(record),
             "email": values.text(record.email) if record.email is not UNSET else "",
         }
-        return self._keep(Kind.CLIENT, full)
 
-    def _item(self, record: Record, refs: Refs | None) -> Projection:
-        assert isinstance(record, Item)  # noqa: S101 - as above
-        return {"name": values.text(record.name)}
+    # ---- documents
 
-    def _invoice(self, record: Record, refs: Refs | None) -> Projection:
-        assert isinstance(record, Invoice)  # noqa: S101 - as above
-        currency = self.currency(record)
-        total = record.total
-        tax = record.tax if record.tax is not UNSET else ZERO
-        discount = record.discount if record.discount is not UNSET else ZERO
-        if refs is not None:
-            if not self._with_tax:
-                total, tax = total - tax, ZERO
-            if not self._with_discount:
-                total, discount = total + discount, ZERO
-        resolve = refs or _same
-        full: Projection = {
-            "number": values.cut(values.text(record.number), NUMBER_LIMIT) if record.number is not UNSET else "",
-            "client": resolve(Kind.CLIENT, record.client),
-            "issue_date": record.issue_date.isoformat(),
-            "due_date": record.due_date.isoformat() if record.due_date is not UNSET else "",
-            "currency": currency,
-            "lines": self._lines(record.lines, currency, refs),
-            "discount": values.money(discount, currency),
-            "tax": values.money(tax, currency),
-            "total": values.money(total, currency),
-            "notes": values.cut(values.text(record.notes), NOTES_LIMIT) if record.notes is not UNSET else "",
-        }
+    def _invoice(self, record: Invoice, refs: Refs | None) -> Projection:
+        full = self._form(Kind.INVOICE, record, refs)
+        full["due_date"] = record.due_date.isoformat() if record.due_date is not UNSET else ""
+        full["discount"] = values.money(self._discount(record, refs), self.currency(record))
         return self._keep(Kind.INVOICE, full)
 
-    def _lines(self, lines: tuple[Line, ...], currency: str, refs: Refs | None) -> Canonical:
-        held = self._held[Kind.INVOICE]
+    def _credit_note(self, record: CreditNote, refs: Refs | None) -> Projection:
+        return self._keep(Kind.CREDIT_NOTE, self._form(Kind.CREDIT_NOTE, record, refs))
+
+    def _discount(self, record: Form, refs: Refs | None) -> Decimal:
+        """QBO has no discount where none can be sent (R-18); ``checks`` says whether that is allowed."""
+        if refs is not None and not self._with_discount:
+            return ZERO
+        return record.discount if isinstance(record.discount, Decimal) else ZERO
+
+    def _form(self, kind: Kind, record: Form, refs: Refs | None) -> Projection:
+        currency = self.currency(record)
+        total = record.total
+        tax = record.tax if isinstance(record.tax, Decimal) else ZERO
+        inclusive = record.tax_inclusive is True
+        if refs is not None:
+            if not self._with_tax:
+                total, tax = (total if inclusive else total - tax), ZERO
+            given = record.discount if isinstance(record.discount, Decimal) else ZERO
+            total += given - self._discount(record, refs)
+        resolve = refs or _same
+        full: Projection = {
+            "number": values.cut(_text(record.number), NUMBER_LIMIT),
+            "client": resolve(Kind.CLIENT, record.client),
+            "issue_date": record.issue_date.isoformat(),
+            "currency": currency,
+            "bill_to": postal(record.bill_to),
+            "emails": addresses(record.emails, EMAILS_LIMIT),
+            "cc_emails": addresses(record.cc_emails, CC_EMAILS_LIMIT),
+            "lines": self._lines(kind, record.lines, currency, refs, inclusive=inclusive),
+            "tax": values.money(tax, currency),
+            "total": values.money(total, currency),
+            "notes": values.cut(_text(record.notes), NOTES_LIMIT),
+        }
+        # QBO tells a rate only of a document that has one: where it tells none, there is no difference.
+        if isinstance(record.tax_rate, Decimal):
+            full["tax_rate"] = values.number(record.tax_rate)
+        elif refs is not None:
+            full["tax_rate"] = ""
+        if isinstance(record.transaction_number, str):
+            full["transaction_number"] = values.text(record.transaction_number)
+        elif refs is None:
+            full["transaction_number"] = transaction_number(_text(record.number))
+        return full
+
+    def _lines(
+        self, kind: Kind, lines: tuple[Line, ...], currency: str, refs: Refs | None, *, inclusive: bool
+    ) -> Canonical:
+        held = self._held.get(kind, frozenset())
         with_item = "line.item" in held
         with_text = "line.description" in held
         with_rate = "line.quantity" in held and "line.rate" in held
@@ -125,88 +184,146 @@ class Lens:
             amount = values.money(line.amount, currency)
             quantity = rate = ""
             if is_text(line):
-                rows.append(("", _text(line, with_text), "", "", amount, ""))
+                rows.append(("", _description(line, with_text), "", "", amount, ""))
                 continue
             if with_rate:
-                quantity, rate = _quantity_and_rate(line, currency)
+                quantity, rate = _quantity_and_rate(line, currency, inclusive=inclusive)
             item = ""
             if with_item:
                 item = refs(Kind.ITEM, item_key(line)) if refs is not None else line.item
             taxable = ""
             if with_taxable and line.taxable is not UNSET:
                 taxable = "yes" if line.taxable else "no"
-            rows.append((item, _text(line, with_text), quantity, rate, amount, taxable))
+            rows.append((item, _description(line, with_text), quantity, rate, amount, taxable))
         rows.sort()
         return tuple(rows)
 
-    def _payment(self, record: Record, refs: Refs | None) -> Projection:
-        assert isinstance(record, Payment)  # noqa: S101 - as above
+    def _payment(self, record: Payment, refs: Refs | None) -> Projection:
         currency = self.currency(record)
         resolve = refs or _same
-        allocations = sorted(
-            (resolve(Kind.INVOICE, part.invoice), values.money(part.amount, currency)) for part in record.allocations
+        used = sorted(
+            (resolve(Kind.CREDIT_NOTE, part.credit_note), values.money(part.amount, currency))
+            for part in record.credits
         )
         full: Projection = {
             "client": resolve(Kind.CLIENT, record.client),
             "date": record.date.isoformat(),
             "amount": values.money(record.amount, currency),
             "currency": currency,
-            "allocations": tuple(allocations),
-            "reference": values.cut(values.text(record.reference), REFERENCE_LIMIT)
-            if record.reference is not UNSET
-            else "",
-            "notes": values.cut(values.text(record.notes), PAYMENT_NOTES_LIMIT) if record.notes is not UNSET else "",
+            "allocations": _allocations(record.allocations, currency, resolve),
+            "credits": tuple(used),
+            "method": self._method(record, refs),
+            "reference": values.cut(_text(record.reference), REFERENCE_LIMIT),
+            "notes": values.cut(_text(record.notes), PAYMENT_NOTES_LIMIT),
         }
         return self._keep(Kind.PAYMENT, full)
+
+    def _method(self, record: Payment, refs: Refs | None) -> str:
+        if refs is None:
+            return record.method if isinstance(record.method, str) else ""
+        key = method_key(record)
+        found = refs(Kind.PAYMENT_METHOD, key) if key else ""
+        return "" if found == NO_COUNTERPART else found
+
+    def _credit_application(self, record: CreditApplication, refs: Refs | None) -> Projection:
+        currency = self.currency(record)
+        resolve = refs or _same
+        full: Projection = {
+            "client": resolve(Kind.CLIENT, record.client),
+            "credit_note": resolve(Kind.CREDIT_NOTE, record.credit_note),
+            "date": record.date.isoformat(),
+            "currency": currency,
+            "allocations": _allocations(record.allocations, currency, resolve),
+        }
+        return self._keep(Kind.CREDIT_APPLICATION, full)
+
+    def _bill(self, record: Bill, refs: Refs | None) -> Projection:
+        currency = self.currency(record)
+        resolve = refs or _same
+        rows = []
+        for line in record.lines:
+            project = project_key(line)
+            place = line.project if refs is None else refs(Kind.PROJECT, project) if project else ""
+            rows.append(
+                (
+                    line.category if refs is None else refs(Kind.CATEGORY, category_key(line)),
+                    values.cut(values.text(line.description), DESCRIPTION_LIMIT),
+                    "" if place == NO_COUNTERPART else place,
+                    "",
+                    values.money(line.amount, currency),
+                )
+            )
+        full: Projection = {
+            "vendor": resolve(Kind.VENDOR, record.vendor),
+            "date": record.date.isoformat(),
+            "currency": currency,
+            "lines": tuple(sorted(rows)),
+            "total": values.money(record.total, currency),
+        }
+        if isinstance(record.reimbursed, bool):
+            full["reimbursed"] = "yes" if record.reimbursed else "no"
+        kept = self._keep(Kind.BILL, full)
+        expenses = tuple(sorted((line.expense,) for line in record.lines if line.expense))
+        # Which expenses a bill is made of stands in the source's half alone: so none is ever billed twice (C-R8).
+        return kept | {"expenses": expenses} if refs is not None and expenses else kept
 
     def _keep(self, kind: Kind, full: Projection) -> Projection:
         held = self._held.get(kind, frozenset())
         return {name: value for name, value in full.items() if name in held}
 
 
-def is_text(line: Line) -> bool:
-    """A line of text only, without item, quantity and amount; QBO keeps it as such (entities.md 4.1)."""
-    quantity = line.quantity if line.quantity is not UNSET else ZERO
-    return not line.amount and not quantity and not line.item and not line.item_name
+def _allocations(parts: tuple[Allocation, ...], currency: str, resolve: Refs) -> Canonical:
+    return tuple(sorted((resolve(Kind.INVOICE, part.invoice), values.money(part.amount, currency)) for part in parts))
 
 
-def _quantity_and_rate(line: Line, currency: str) -> tuple[str, str]:
-    """Both, if QBO would take them for the amount; else neither, since then only the amount is sent."""
+def _quantity_and_rate(line: Line, currency: str, *, inclusive: bool) -> tuple[str, str]:
+    """Both, if QBO would take them for the amount; else neither, since then only the amount is sent. Where prices
+    contain the tax they are turned into net ones, which only an exact product survives."""
     if line.quantity is UNSET or line.rate is UNSET:
+        return "", ""
+    if inclusive and line.quantity * line.rate != line.amount:
         return "", ""
     if not values.explains(line.quantity, line.rate, values.round_money(line.amount, currency)):
         return "", ""
     return values.number(line.quantity), values.number(line.rate)
 
 
-def _text(line: Line, held: bool) -> str:
-    if not held or line.description is UNSET:
+def _text(value: str | UnsetType) -> str:
+    return values.text(value) if isinstance(value, str) else ""
+
+
+def _description(line: Line, held: bool) -> str:
+    return values.cut(_text(line.description), DESCRIPTION_LIMIT) if held else ""
+
+
+def addresses(emails: str | UnsetType, limit: int) -> str:
+    """A list of e-mail addresses as QBO would hold it: whole ones dropped from the end until it fits (C-R13)."""
+    return ",".join(kept_addresses(emails, limit)[0])
+
+
+def kept_addresses(emails: str | UnsetType, limit: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The addresses that fit into a field of so many characters, and those that have to be left out."""
+    every = tuple(values.addresses(emails)) if isinstance(emails, str) else ()
+    count = len(every)
+    while count and len(",".join(every[:count])) > limit:
+        count -= 1
+    return every[:count], every[count:]
+
+
+def postal(address: Address | UnsetType) -> str:
+    """What an address says, whatever its layout: QBO decides how it is divided into lines (R-11, C-R14)."""
+    if not isinstance(address, Address):
         return ""
-    return values.cut(values.text(line.description), DESCRIPTION_LIMIT)
+    parts = (*address.lines, address.city, address.region, address.postal_code, address.country)
+    return " ".join(word for part in parts for word in _WORDS.findall(values.text(part)))
+
+
+def transaction_number(number: str) -> str:
+    """The numeric part of a document number: its last run of digits (R-28)."""
+    found = _DIGITS.findall(number)
+    return found[-1] if found else ""
 
 
 def differing(left: Projection, right: Projection) -> frozenset[str]:
     """The fields in which two projections differ. A field that only one of them has is no difference."""
     return frozenset(name for name in left.keys() & right.keys() if left[name] != right[name])
-
-
-def references(record: Record) -> frozenset[tuple[Kind, str]]:
-    """The records (kind, id on the record's own side) that must exist in QBO before this one can be written."""
-    if isinstance(record, Invoice):
-        items = frozenset((Kind.ITEM, item_key(line)) for line in record.lines if not is_text(line))
-        return items | {(Kind.CLIENT, record.client)}
-    if isinstance(record, Payment):
-        invoices = frozenset((Kind.INVOICE, part.invoice) for part in record.allocations)
-        return invoices | {(Kind.CLIENT, record.client)}
-    return frozenset()
-
-
-def label(record: Record) -> str:
-    """How a person knows the record: its number, name or reference."""
-    match record:
-        case Client() | Item():
-            return record.name
-        case Invoice():
-            return record.number if isinstance(record.number, str) and record.number else f"#{record.id}"
-        case Payment():
-            return record.reference if isinstance(record.reference, str) and record.reference else f"#{record.id}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from syncd.model.records import Record
 
@@ -45,10 +46,14 @@ class Flawed(msgspec.Struct, frozen=True):
 
 
 class Absent(msgspec.Struct, frozen=True):
-    """The record is gone, and ``witnesses`` says who says so."""
+    """The record is gone, and ``witnesses`` says who says so.
+
+    ``remove``: whether whoever deleted it ticked that it goes on the other side, too (R-46, R-73 to R-75).
+    """
 
     id: str
     witnesses: tuple[str, ...]
+    remove: bool | UnsetType = UNSET
 
 
 class Unknown(msgspec.Struct, frozen=True):

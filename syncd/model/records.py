@@ -21,16 +21,30 @@ __all__ = [
     "UNSET",
     "Address",
     "Allocation",
+    "Bill",
+    "BillLine",
+    "Category",
     "Client",
+    "CreditApplication",
+    "CreditNote",
+    "CreditUse",
+    "Expense",
+    "Form",
     "Invoice",
     "Item",
     "Kind",
     "Line",
+    "Named",
+    "Party",
     "Payment",
+    "PaymentMethod",
+    "Project",
     "Record",
     "Side",
     "State",
+    "TaxCode",
     "UnsetType",
+    "Vendor",
 ]
 
 
@@ -45,10 +59,19 @@ class Side(StrEnum):
 class Kind(StrEnum):
     """The sorts of record. More join with the profiles that need them."""
 
-    CLIENT = "client"
     ITEM = "item"
+    TAX_CODE = "tax_code"
+    PAYMENT_METHOD = "payment_method"
+    CATEGORY = "category"
+    CLIENT = "client"
+    PROJECT = "project"
+    VENDOR = "vendor"
     INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
     PAYMENT = "payment"
+    CREDIT_APPLICATION = "credit_application"
+    EXPENSE = "expense"
+    BILL = "bill"
 
 
 class State(StrEnum):
@@ -70,18 +93,6 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
     country: str = ""
 
 
-class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
-    """Who is billed; QBO's Customer. One currency for ever (entities.md 3.8)."""
-
-    id: str
-    name: str
-    currency: str | UnsetType = UNSET
-    email: str | UnsetType = UNSET
-    address: Address | UnsetType = UNSET
-    active: bool = True
-    created_here: bool = False
-
-
 class Item(msgspec.Struct, frozen=True, tag="item", omit_defaults=True):
     """What is billed; QBO's Item. Matched by name, never created by default (R-22, R-23)."""
 
@@ -90,11 +101,77 @@ class Item(msgspec.Struct, frozen=True, tag="item", omit_defaults=True):
     active: bool = True
 
 
+class TaxCode(msgspec.Struct, frozen=True, tag="tax_code", omit_defaults=True):
+    """A tax rate of the source; QBO's TaxCode. ``rate`` is a fraction: 0.05 for 5 %. Matched, never written (R-112)."""
+
+    id: str
+    name: str
+    active: bool = True
+    rate: Decimal | UnsetType = UNSET
+
+
+class PaymentMethod(msgspec.Struct, frozen=True, tag="payment_method", omit_defaults=True):
+    """How money came in; QBO's PaymentMethod. Matched, never written (R-57)."""
+
+    id: str
+    name: str
+    active: bool = True
+
+
+class Category(msgspec.Struct, frozen=True, tag="category", omit_defaults=True):
+    """What an expense was for; QBO's Account. Matched, never written (R-101)."""
+
+    id: str
+    name: str
+    active: bool = True
+
+
+class Project(msgspec.Struct, frozen=True, tag="project", omit_defaults=True):
+    """A project of a client; in QBO a sub-customer or project. ``client`` is the client's id, empty when unknown.
+
+    ``external_id`` is QBO's id where the source keeps it: a certain match.
+    """
+
+    id: str
+    name: str
+    active: bool = True
+    client: str = ""
+    external_id: str = ""
+
+
+class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
+    """Who is billed; QBO's Customer. One currency for ever (entities.md 3.8).
+
+    ``external_id`` is QBO's id where the source keeps it: a certain match.
+    """
+
+    id: str
+    name: str
+    currency: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    address: Address | UnsetType = UNSET
+    active: bool = True
+    created_here: bool = False
+    external_id: str = ""
+
+
+class Vendor(msgspec.Struct, frozen=True, tag="vendor", omit_defaults=True):
+    """Who is owed: a member of the staff, or a supplier; QBO's Vendor. One currency for ever (entities.md 3.3)."""
+
+    id: str
+    name: str
+    currency: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    active: bool = True
+    external_id: str = ""
+
+
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """One billed line. ``amount`` is what counts; ``quantity`` times ``rate`` explains it.
 
     ``id`` is the line's own id on its side, empty when it has none. ``item`` is the id of an item on that side, empty
-    when the line names none; ``item_name`` is its name, for sources that keep names instead of ids.
+    when the line names none; ``item_name`` is its name, for sources that keep names instead of ids. On a document with
+    ``tax_inclusive`` the amount contains the tax; QBO also tells the amount without it, in ``net``.
     """
 
     amount: Decimal
@@ -105,10 +182,19 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     quantity: Decimal | UnsetType = UNSET
     rate: Decimal | UnsetType = UNSET
     taxable: bool | UnsetType = UNSET
+    net: Decimal | UnsetType = UNSET
 
 
 class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
-    """A bill to a client. ``total`` = sum of lines - ``discount`` + ``tax``, in ``currency``."""
+    """A bill to a client. ``total`` = sum of lines - ``discount`` + ``tax``, in ``currency``; with ``tax_inclusive``
+    the lines contain the tax, and it is not added again.
+
+    ``emails`` and ``cc_emails`` are addresses separated by commas. ``tax_rate`` is a fraction (0.05 for 5 %), set only
+    where one rate holds for the whole document. ``transaction_number`` is the numeric part of QBO's number (R-28).
+    ``exchange_rate`` is the source's own rate, home units for one unit of ``currency`` (R-20). ``save`` and ``remove``
+    are the tick boxes of the source: send it to QBO, and take it out of there when it is withdrawn or deleted (R-2,
+    R-45).
+    """
 
     id: str
     client: str
@@ -125,19 +211,69 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     tax_code: str | UnsetType = UNSET
     balance: Decimal | UnsetType = UNSET
     external_id: str = ""
+    bill_to: Address | UnsetType = UNSET
+    emails: str | UnsetType = UNSET
+    cc_emails: str | UnsetType = UNSET
+    tax_rate: Decimal | UnsetType = UNSET
+    tax_inclusive: bool | UnsetType = UNSET
+    transaction_number: str | UnsetType = UNSET
+    exchange_rate: Decimal | UnsetType = UNSET
+    save: bool | UnsetType = UNSET
+    remove: bool | UnsetType = UNSET
+
+
+class CreditNote(msgspec.Struct, frozen=True, tag="credit_note", omit_defaults=True):
+    """What a client is given back, positive amounts throughout; QBO's CreditMemo. Members as on ``Invoice``.
+
+    ``balance`` is what of it is not used yet. What it was used for is a ``CreditApplication`` or part of a ``Payment``.
+    """
+
+    id: str
+    client: str
+    issue_date: date
+    total: Decimal
+    lines: tuple[Line, ...]
+    state: State = State.LIVE
+    number: str | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    discount: Decimal | UnsetType = UNSET
+    tax: Decimal | UnsetType = UNSET
+    tax_code: str | UnsetType = UNSET
+    balance: Decimal | UnsetType = UNSET
+    external_id: str = ""
+    bill_to: Address | UnsetType = UNSET
+    emails: str | UnsetType = UNSET
+    cc_emails: str | UnsetType = UNSET
+    tax_rate: Decimal | UnsetType = UNSET
+    tax_inclusive: bool | UnsetType = UNSET
+    transaction_number: str | UnsetType = UNSET
+    exchange_rate: Decimal | UnsetType = UNSET
+    save: bool | UnsetType = UNSET
+    remove: bool | UnsetType = UNSET
 
 
 class Allocation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The part of a payment that pays one invoice."""
+    """The part of a payment or of a credit that pays one invoice."""
 
     invoice: str
+    amount: Decimal
+
+
+class CreditUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The part of a payment that is no money but credit of one credit note."""
+
+    credit_note: str
     amount: Decimal
 
 
 class Payment(msgspec.Struct, frozen=True, tag="payment", omit_defaults=True):
     """Money received from a client, spread over invoices. What is not allocated is the client's credit.
 
-    ``other_links`` counts applications to documents of other kinds (QBO only), which a plain payment has none of.
+    ``amount`` is cash plus credit: ``credits`` say how much of it was no money but credit notes (R-53, R-64, C-R3), so
+    that QBO's total is ``amount`` less the sum of ``credits``. ``method`` is the id of a payment method on its side,
+    ``method_name`` its name. ``other_links`` counts applications to documents of other kinds (QBO only), which a plain
+    payment has none of. ``save`` and ``remove`` are tick boxes as on ``Invoice`` (R-50, R-73).
     """
 
     id: str
@@ -151,6 +287,111 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", omit_defaults=True):
     notes: str | UnsetType = UNSET
     other_links: int = 0
     external_id: str = ""
+    credits: tuple[CreditUse, ...] = ()
+    method: str | UnsetType = UNSET
+    method_name: str = ""
+    exchange_rate: Decimal | UnsetType = UNSET
+    save: bool | UnsetType = UNSET
+    remove: bool | UnsetType = UNSET
+
+    @property
+    def cash(self) -> Decimal:
+        """The money alone: what QBO calls the total of the payment."""
+        return self.amount - sum((part.amount for part in self.credits), Decimal(0))
 
 
-Record: TypeAlias = Client | Item | Invoice | Payment
+class CreditApplication(msgspec.Struct, frozen=True, tag="credit_application", omit_defaults=True):
+    """One credit note used on invoices, without money; in QBO a payment of zero with the memo on one of its lines.
+
+    An allocation without invoice (QBO only) is credit that was taken and pays nothing, as the invoices had less open.
+    ``other_links`` counts what else such a payment in QBO uses up, which one of ours never does.
+    """
+
+    id: str
+    client: str
+    credit_note: str
+    date: date
+    allocations: tuple[Allocation, ...]
+    state: State = State.LIVE
+    currency: str | UnsetType = UNSET
+    other_links: int = 0
+    external_id: str = ""
+
+
+class Expense(msgspec.Struct, frozen=True, tag="expense", omit_defaults=True):
+    """Something a member of the staff paid for. Never written to QBO itself: bills are made of it (R-89 to R-104).
+
+    ``vendor`` is the member's id, ``merchant`` where the money went. ``report`` is the expense report it stands on.
+    """
+
+    id: str
+    vendor: str
+    date: date
+    amount: Decimal
+    approved: bool
+    reimbursable: bool
+    reimbursed: bool = False
+    report: str = ""
+    currency: str | UnsetType = UNSET
+    category: str = ""
+    category_name: str = ""
+    project: str = ""
+    project_name: str = ""
+    client_name: str = ""
+    merchant: str = ""
+    notes: str = ""
+
+
+class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a bill. ``category`` and ``project`` are ids on the line's side (an account and a customer in QBO),
+    empty where there is none; the names are for sources that keep names. ``expense`` is the expense it stands for."""
+
+    amount: Decimal
+    id: str = ""
+    category: str = ""
+    category_name: str = ""
+    project: str = ""
+    project_name: str = ""
+    description: str = ""
+    expense: str = ""
+
+
+class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
+    """What is owed to a vendor; QBO's Bill. ``total`` is the sum of the lines.
+
+    ``reimbursed``: paid in full, which is all that QBO tells back (R-103, R-104). ``balance`` is what is still open.
+    """
+
+    id: str
+    vendor: str
+    date: date
+    total: Decimal
+    lines: tuple[BillLine, ...]
+    state: State = State.LIVE
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    reimbursed: bool | UnsetType = UNSET
+    balance: Decimal | UnsetType = UNSET
+    external_id: str = ""
+
+
+Named: TypeAlias = Item | TaxCode | PaymentMethod | Category | Project
+"""Records that are only ever matched with one of QBO, by name, and never written."""
+Party: TypeAlias = Client | Vendor
+Form: TypeAlias = Invoice | CreditNote
+"""Documents with billed lines."""
+Record: TypeAlias = (
+    Item
+    | TaxCode
+    | PaymentMethod
+    | Category
+    | Project
+    | Client
+    | Vendor
+    | Invoice
+    | CreditNote
+    | Payment
+    | CreditApplication
+    | Expense
+    | Bill
+)

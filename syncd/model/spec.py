@@ -24,6 +24,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     ``coupled``: fields that hang together, so that a change of one is a change of all. ``dates``: the fields that
     decide in which accounting period it falls. ``transaction``: whether QBO can delete it (lists can only be
     deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written.
+    ``optional``: what has no counterpart in QBO is left out there, and nothing waits for it. ``watched``: whether QBO's
+    change feed is asked for it. ``siblings``: kinds that are the same entity in QBO.
     """
 
     kind: Kind
@@ -38,36 +40,62 @@ class KindSpec(msgspec.Struct, frozen=True):
     transaction: bool = False
     voidable: bool = False
     link_only: bool = False
+    optional: bool = False
+    watched: bool = True
+    siblings: tuple[Kind, ...] = ()
     plural: str = ""
 
 
+_FORM_LINES = ("item", "description", "quantity", "rate", "amount", "taxable")
+
 _SPECS = (
     KindSpec(kind=Kind.ITEM, fields=("name",), link_only=True, plural="items"),
+    KindSpec(kind=Kind.TAX_CODE, fields=("name",), link_only=True, optional=True, watched=False, plural="tax codes"),
     KindSpec(
-        kind=Kind.CLIENT,
-        fields=("name", "currency", "email"),
-        fixed=("currency",),
-        plural="clients",
+        kind=Kind.PAYMENT_METHOD,
+        fields=("name",),
+        link_only=True,
+        optional=True,
+        watched=False,
+        plural="payment methods",
     ),
+    KindSpec(kind=Kind.CATEGORY, fields=("name",), link_only=True, watched=False, plural="categories"),
+    KindSpec(kind=Kind.CLIENT, fields=("name", "currency", "email"), fixed=("currency",), plural="clients"),
+    KindSpec(
+        kind=Kind.PROJECT,
+        fields=("name",),
+        needs=(Kind.CLIENT,),
+        link_only=True,
+        optional=True,
+        watched=False,
+        siblings=(Kind.CLIENT,),
+        plural="projects",
+    ),
+    KindSpec(kind=Kind.VENDOR, fields=("name", "currency", "email"), fixed=("currency",), plural="vendors"),
     KindSpec(
         kind=Kind.INVOICE,
         fields=(
             "number",
+            "transaction_number",
             "client",
             "issue_date",
             "due_date",
             "currency",
+            "bill_to",
+            "emails",
+            "cc_emails",
             "lines",
             "discount",
             "tax",
+            "tax_rate",
             "total",
             "notes",
         ),
-        line_fields=("item", "description", "quantity", "rate", "amount", "taxable"),
+        line_fields=_FORM_LINES,
         needs=(Kind.CLIENT, Kind.ITEM),
         money_fields=("currency", "lines", "discount", "tax", "total"),
         decisive=("client", "issue_date"),
-        coupled=("lines", "discount", "tax", "total"),
+        coupled=("lines", "discount", "tax", "tax_rate", "total"),
         dates=("issue_date",),
         fixed=("currency",),
         transaction=True,
@@ -75,17 +103,92 @@ _SPECS = (
         plural="invoices",
     ),
     KindSpec(
+        kind=Kind.CREDIT_NOTE,
+        fields=(
+            "number",
+            "transaction_number",
+            "client",
+            "issue_date",
+            "currency",
+            "bill_to",
+            "emails",
+            "cc_emails",
+            "lines",
+            "tax",
+            "tax_rate",
+            "total",
+            "notes",
+        ),
+        line_fields=_FORM_LINES,
+        needs=(Kind.CLIENT, Kind.ITEM),
+        money_fields=("currency", "lines", "tax", "total"),
+        decisive=("client", "issue_date"),
+        coupled=("lines", "tax", "tax_rate", "total"),
+        dates=("issue_date",),
+        fixed=("currency",),
+        transaction=True,
+        plural="credit notes",
+    ),
+    KindSpec(
         kind=Kind.PAYMENT,
-        fields=("client", "date", "amount", "currency", "allocations", "reference", "notes"),
-        needs=(Kind.CLIENT, Kind.INVOICE),
-        money_fields=("currency", "amount", "allocations"),
+        fields=("client", "date", "amount", "currency", "allocations", "credits", "method", "reference", "notes"),
+        needs=(Kind.CLIENT, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT_METHOD),
+        money_fields=("currency", "amount", "allocations", "credits"),
         decisive=("client", "date"),
-        coupled=("amount", "allocations"),
+        coupled=("amount", "allocations", "credits"),
         dates=("date",),
         fixed=("currency",),
         transaction=True,
         voidable=True,
+        siblings=(Kind.CREDIT_APPLICATION,),
         plural="payments",
+    ),
+    KindSpec(
+        kind=Kind.CREDIT_APPLICATION,
+        fields=("client", "credit_note", "date", "currency", "allocations"),
+        needs=(Kind.CLIENT, Kind.INVOICE, Kind.CREDIT_NOTE),
+        money_fields=("currency", "allocations"),
+        decisive=("client", "credit_note"),
+        coupled=("credit_note", "allocations"),
+        dates=("date",),
+        fixed=("currency",),
+        transaction=True,
+        voidable=True,
+        siblings=(Kind.PAYMENT,),
+        plural="credit applications",
+    ),
+    KindSpec(
+        kind=Kind.EXPENSE,
+        fields=(
+            "vendor",
+            "date",
+            "amount",
+            "currency",
+            "approved",
+            "reimbursable",
+            "reimbursed",
+            "report",
+            "category",
+            "project",
+            "client_name",
+            "merchant",
+            "notes",
+        ),
+        watched=False,
+        plural="expenses",
+    ),
+    KindSpec(
+        kind=Kind.BILL,
+        fields=("vendor", "date", "currency", "lines", "total", "reimbursed"),
+        line_fields=("category", "project", "description", "amount"),
+        needs=(Kind.VENDOR, Kind.CATEGORY, Kind.PROJECT),
+        money_fields=("currency", "lines", "total"),
+        decisive=("vendor", "date"),
+        coupled=("lines", "total"),
+        dates=("date",),
+        fixed=("currency",),
+        transaction=True,
+        plural="bills",
     ),
 )
 
@@ -97,6 +200,14 @@ ORDER: Mapping[Kind, int] = MappingProxyType({spec.kind: place for place, spec i
 
 NOTES_LIMIT = 1000
 """CustomerMemo (entities.md 1.6, R-10)."""
+EMAILS_LIMIT = 100
+"""BillEmail (entities.md 4.2, R-14)."""
+CC_EMAILS_LIMIT = 200
+"""BillEmailCc (entities.md 4.2, R-15)."""
+NO_COUNTERPART = "-"
+"""Stands for QBO's id where a link says that a record has no counterpart there and needs none."""
+DEFAULT_KEY = "default"
+"""The id of what a document names not at all: the settings say what stands for it (R-23, R-101)."""
 PAYMENT_NOTES_LIMIT = 4000
 REFERENCE_LIMIT = 21
 NUMBER_LIMIT = 21

@@ -132,6 +132,11 @@ def name_key(value: str) -> str:
     return folded.removesuffix(" (deleted)")
 
 
+def addresses(emails: str) -> tuple[str, ...]:
+    """The single e-mail addresses of a list that is separated by commas or semicolons."""
+    return tuple(part.strip() for part in re.split(r"[,;]", emails) if part.strip())
+
+
 def has_control_characters(value: str) -> bool:
     """Whether text holds control characters other than tab and line ends; QBO refuses or drops them."""
     return _CONTROL.search(value) is not None

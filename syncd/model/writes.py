@@ -12,13 +12,15 @@ from syncd.model.records import Kind, Record, Side
 
 
 class Verb(StrEnum):
-    """What one operation does. The last five touch only our own state."""
+    """What one operation does. ``WITHDRAW`` makes a document of the source a draft again. The last five touch only
+    our own state."""
 
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
     VOID = "void"
     DEACTIVATE = "deactivate"
+    WITHDRAW = "withdraw"
     LINK = "link"
     REBASE = "rebase"
     ORPHAN = "orphan"
@@ -27,7 +29,7 @@ class Verb(StrEnum):
 
 
 STATE_VERBS = frozenset({Verb.LINK, Verb.REBASE, Verb.ORPHAN, Verb.FORGET, Verb.HOLD})
-DESTRUCTIVE_VERBS = frozenset({Verb.DELETE, Verb.VOID, Verb.DEACTIVATE})
+DESTRUCTIVE_VERBS = frozenset({Verb.DELETE, Verb.VOID, Verb.DEACTIVATE, Verb.WITHDRAW})
 
 
 class SourceWrite(msgspec.Struct, frozen=True):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from syncd.model.facts import Settings
 from syncd.reconciler.policy import Policy
 
 NAMES: tuple[str, ...] = ("ruddr",)
 """The profiles that exist."""
 
 
-def load(name: str) -> Policy:
-    """The policy of a profile. Raises ``KeyError`` for a name that is not in ``NAMES``."""
+def load(name: str, settings: Settings) -> Policy:
+    """The policy of a profile, as a company's settings have it. Raises ``KeyError`` for a name not in ``NAMES``."""
     if name not in NAMES:
         raise KeyError(name)
-    policy: Policy = import_module(f"syncd.profiles.{name}").POLICY
+    policy: Policy = import_module(f"syncd.profiles.{name}").policy(settings)
     return policy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.model.lens import Projection, differing
+from syncd.model.lens import AMOUNT_COLUMN, Projection, differing
 from syncd.model.records import Kind
 from syncd.model.spec import SPECS
 
@@ -16,9 +16,6 @@ class Settled(msgspec.Struct, frozen=True):
     qbo: Projection
     accepted: frozenset[str]
     variance: frozenset[str]
-
-
-_AMOUNT_COLUMN = 4  # of a projected line, see Lens._lines
 
 
 def advance(
@@ -39,7 +36,9 @@ def advance(
     differs, that is a variance for a person (never absorbed, never an echo).
     """
     different = differing(source, qbo)
-    moved = written | (source.keys() & qbo.keys()) - different
+    # What only one side says at all goes along with what was written.
+    alone = (source.keys() ^ qbo.keys()) if written else frozenset()
+    moved = written | (source.keys() & qbo.keys()) - different | alone
     new_source = {**old_source, **{name: source[name] for name in moved if name in source}}
     new_qbo = {**old_qbo, **{name: qbo[name] for name in moved if name in qbo}}
     echoes = written & different
@@ -57,4 +56,4 @@ def _differs_for_good(name: str, source: Projection, qbo: Projection) -> bool:
 
 def _amounts(lines: object) -> list[object]:
     assert isinstance(lines, tuple)  # noqa: S101 - the lens makes lines a tuple of tuples
-    return sorted(line[_AMOUNT_COLUMN] for line in lines)
+    return sorted(line[AMOUNT_COLUMN] for line in lines)

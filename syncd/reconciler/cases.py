@@ -134,12 +134,12 @@ ALLOWED: Mapping[Case, frozenset[Answer]] = MappingProxyType(
         Case.QBO_EDITED: frozenset({_A.BY_OWNER, _A.HOLD, _A.PUSH, _A.RECORD}),
         Case.CONVERGED: frozenset({_A.REBASE}),
         Case.MERGEABLE: frozenset({_A.HOLD, _A.MERGE}),
-        Case.CONFLICT: frozenset({_A.HOLD, _A.BY_OWNER, _A.PUSH, _A.PULL}),
+        Case.CONFLICT: frozenset({_A.HOLD, _A.BY_OWNER, _A.PUSH, _A.PULL, _A.RECORD}),
         Case.SRC_GONE: frozenset({_A.HOLD, _A.VOID_QBO, _A.DEACTIVATE_QBO, _A.DELETE_QBO, _A.ORPHAN}),
         Case.SRC_GONE_QBO_EDITED: frozenset({_A.HOLD, _A.ORPHAN, _A.VOID_QBO}),
-        Case.QBO_GONE: frozenset({_A.HOLD, _A.RECREATE_QBO, _A.ORPHAN, _A.DELETE_SOURCE}),
+        Case.QBO_GONE: frozenset({_A.HOLD, _A.RECREATE_QBO, _A.ORPHAN, _A.DELETE_SOURCE, _A.WITHDRAW_SOURCE}),
         Case.QBO_GONE_SRC_EDITED: frozenset({_A.HOLD, _A.RECREATE_QBO}),
-        Case.QBO_VOID: frozenset({_A.HOLD, _A.VOID_SOURCE}),
+        Case.QBO_VOID: frozenset({_A.HOLD, _A.VOID_SOURCE, _A.ORPHAN}),
         Case.QBO_VOID_SRC_EDITED: frozenset({_A.HOLD}),
         Case.BOTH_GONE: frozenset({_A.FORGET}),
         Case.MOVED: frozenset({_A.HOLD}),
@@ -202,6 +202,10 @@ BY_PERSON: Mapping[str, Mapping[Case, Answer]] = MappingProxyType(
                 Case.SRC_GONE: _A.ORPHAN,
                 Case.SRC_GONE_QBO_EDITED: _A.ORPHAN,
             }
+        ),
+        # Asked of one record beforehand: what QBO holds is taken over; its removal is for the policy (C-R15).
+        "reload": MappingProxyType(
+            dict.fromkeys((Case.DRIFT, Case.QBO_EDITED, Case.SRC_EDITED, Case.CONFLICT, Case.MERGEABLE), _A.PULL)
         ),
     }
 )

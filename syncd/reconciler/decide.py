@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from syncd.model.lens import label
 from syncd.model.observations import Absent, Flawed, Present, Unchanged
 from syncd.model.records import Kind, Record
+from syncd.model.references import dates_of, label
 from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers
 from syncd.reconciler.entries import Entry, View
-from syncd.reconciler.freeze import dates_of
 from syncd.reconciler.match import Shelf
 from syncd.reconciler.planned import Planned
 from syncd.reconciler.policy import Answer, Case, KindPolicy
@@ -69,9 +68,11 @@ class Decider:
                 and not isinstance(entry.qbo, Absent)
             )
         if isinstance(entry.source, Present):
+            record = entry.source.record
             if seen.withdrawn or seen.voided:
                 return entry.known is None
-            return (policy.when_needed and not needed) or before_start(entry.source.record, self._view)
+            unwanted = not policy.sends(record) or (policy.when_needed and not needed)
+            return unwanted or before_start(record, self._view)
         if _only_in_qbo(entry) and isinstance(entry.qbo, Flawed):
             if policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE:
                 return False

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.model.lens import label
 from syncd.model.observations import Absent, Flawed, Present, Problem
 from syncd.model.records import Record, Side
+from syncd.model.references import label
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
+from syncd.reconciler import explain
 from syncd.reconciler.cases import BY_PERSON
 from syncd.reconciler.entries import SideCapability, View
 from syncd.reconciler.freeze import money_of, why_frozen
@@ -61,6 +62,25 @@ class Draft:
         if reason:
             self._hold(reason, case=Case.FROZEN)
         return bool(reason)
+
+    def _remove(self, side: Side, verb: Verb, reason: str) -> None:
+        if not self._allowed(side, verb) or (side is Side.QBO and self._frozen(verb, frozenset())):
+            return
+        known, partner = self._known, self._seen.partner
+        record = partner.record if partner is not None else self._seen.source_record
+        if known is None or (side is Side.QBO and partner is None):
+            self._hold("it must be read once more before it can be removed", wait=True)
+            return
+        self._out.append(self._operation(side, verb, reason, record=record, money=self._money(record)))
+
+    def _record_difference(self) -> None:
+        """Remember that the two differ, and leave it at that."""
+        names = explain.words(self._seen.differences)
+        self._state(
+            Verb.LINK if self._known is None else Verb.REBASE,
+            f"the two differ in {names}; the policy leaves that as it is",
+            accepted=self._seen.differences | self._accepted(),
+        )
 
     def _money(self, record: Record | None) -> Money | None:
         return money_of(record, self._view.lens) if record is not None else None
@@ -119,6 +139,7 @@ class Draft:
         after: tuple[str, ...] = (),
         accepted: tuple[str, ...] = (),
         writes_back: tuple[str, ...] = (),
+        awaits: tuple[str, ...] = (),
         money: Money | None = None,
     ) -> Operation:
         entry, known, partner = self._entry, self._known, self._seen.partner
@@ -127,8 +148,8 @@ class Draft:
             qbo_id = (
                 partner.record.id if partner is not None else known.qbo_id if known is not None else _id_of(entry.qbo)
             )
-        remembered = known.label if known is not None else ""
-        shown = self._seen.source_record or (partner.record if partner is not None else None)
+        mine, remembered = self._seen.source_record, known.label if known is not None else ""
+        shown = mine or (partner.record if partner is not None and not remembered else None)
         return Operation(
             id=f"{side}:{verb}:{self._kind}:{source_id or f'qbo-{qbo_id}'}",
             side=side,
@@ -148,6 +169,7 @@ class Draft:
             qbo_base=self._seen.qbo,
             accepted=accepted,
             writes_back=writes_back,
+            awaits=awaits,
             after=after,
             money=money,
         )

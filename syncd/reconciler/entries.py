@@ -37,8 +37,10 @@ class Entry(msgspec.Struct, frozen=True):
 
     ``candidates`` are the records of QBO that carry the key of an unlinked record of the source (or, for a linked
     one, beside the linked one). ``in_doubt`` is true while the journal holds an open write for it. ``word`` is what a
-    person answered to a hold: retry, accept-source, accept-qbo or ignore. ``asked`` is the case of that hold: where
-    the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
+    person answered to a hold: retry, accept-source, accept-qbo or ignore; or reload. ``asked`` is the case of that
+    hold: where the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
+    ``claimed`` is QBO's id of an unlinked record, where the source or the settings say it: the candidate of that id is
+    certain.
     """
 
     kind: Kind
@@ -49,14 +51,20 @@ class Entry(msgspec.Struct, frozen=True):
     in_doubt: bool = False
     word: str = ""
     asked: str = ""
+    claimed: str = ""
 
 
 class SideCapability(msgspec.Struct, frozen=True):
-    """What the source can be told, per kind: which verbs, which fields, and whether it keeps QBO's id."""
+    """What the source can be told, per kind: which verbs, which fields, and whether it keeps QBO's id.
+
+    ``mode``: what becomes of a change of QBO's that cannot be written there: held (``api``), put on the list of what a
+    person has to do in the source (``worklist``), or left (``none``).
+    """
 
     verbs: frozenset[Verb] = frozenset()
     writable: frozenset[str] = frozenset()
     external_id: bool = False
+    mode: str = "api"
 
 
 class Overrides(msgspec.Struct, frozen=True):
@@ -92,7 +100,10 @@ class View(msgspec.Struct, frozen=True):
     """Everything one plan is made from. The same view always gives the same plan.
 
     ``to_qbo`` answers a source id with the linked QBO id or an empty string; ``to_source`` the other way round.
-    ``client_currency`` answers a client's source id with its currency, or an empty string where that is not known.
+    ``party_currency`` answers the source id of a client or vendor with its currency, or an empty string where that is
+    not known. ``defaults``: by kind, QBO's id of what stands for the unmatched, and ``no_default`` why there is none
+    although the settings name one. ``label_of``: how a person knows a
+    linked record of the source, by its id; empty where that is not known.
     """
 
     entries: tuple[Entry, ...]
@@ -105,5 +116,7 @@ class View(msgspec.Struct, frozen=True):
     to_source: Callable[[Kind, str], str]
     rails: Rails = Rails()
     overrides: Overrides = Overrides()
-    default_item: str = ""
-    client_currency: Callable[[str], str] = lambda _: ""
+    defaults: Mapping[Kind, str] = {}
+    no_default: Mapping[Kind, str] = {}
+    party_currency: Callable[[Kind, str], str] = lambda _kind, _id: ""
+    label_of: Callable[[Kind, str], str] = lambda _kind, _id: ""

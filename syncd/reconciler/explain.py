@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from deepdiff import DeepDiff
 
-from syncd.model.lens import Projection
-from syncd.model.values import Canonical
+from syncd.model.lens import Projection, kept_addresses
+from syncd.model.records import Kind, Payment, Record
+from syncd.model.spec import CC_EMAILS_LIMIT, EMAILS_LIMIT, NOTES_LIMIT, PAYMENT_NOTES_LIMIT, REFERENCE_LIMIT
+from syncd.model.values import Canonical, text
 from syncd.reconciler.plan import Change
 
 _FIELD_WORDS = {
@@ -15,8 +17,18 @@ _FIELD_WORDS = {
     "due_date": "due date",
     "allocations": "invoices paid",
     "client": "customer",
+    "bill_to": "billing address",
+    "emails": "e-mail addresses",
+    "cc_emails": "e-mail copies",
+    "tax_rate": "tax rate",
+    "transaction_number": "transaction number",
+    "credit_note": "credit note",
+    "credits": "credit notes used",
+    "method": "payment method",
+    "reimbursed": "whether it is reimbursed",
 }
-_LINE_PARTS = ("item", "description", "quantity", "rate", "amount", "taxable")
+_LINE_PARTS = {Kind.BILL: ("account", "description", "project", "", "amount")}
+_FORM_PARTS = ("item", "description", "quantity", "rate", "amount", "taxable")
 
 
 def words(fields: Iterable[str]) -> str:
@@ -34,20 +46,40 @@ def changes(fields: Iterable[str], old: Projection, new: Projection) -> tuple[Ch
     )
 
 
+def shortened(record: Record, fields: Iterable[str]) -> str:
+    """What QBO has no room for of ``fields``, as the end of a reason; empty where it takes everything (C-R13, C-R14).
+
+    What is left out stays in the source, and never comes back as a change.
+    """
+    notes = PAYMENT_NOTES_LIMIT if isinstance(record, Payment) else NOTES_LIMIT
+    told = []
+    for name, limit in (("emails", EMAILS_LIMIT), ("cc_emails", CC_EMAILS_LIMIT)):
+        dropped = kept_addresses(getattr(record, name, ""), limit)[1] if name in fields else ()
+        if dropped:
+            told.append(f"no room for {', '.join(dropped)} ({words({name})}: {limit} characters)")
+    for name, limit in (("notes", notes), ("reference", REFERENCE_LIMIT)):
+        value = getattr(record, name, "") if name in fields else ""
+        if isinstance(value, str) and len(text(value)) > limit:
+            told.append(f"only the first {limit} characters of the {name}")
+    return f". QuickBooks has {' and '.join(told)}; the rest stays in the source alone" if told else ""
+
+
 def show(value: Canonical) -> str:
     """A canonical value on one line."""
     if isinstance(value, str):
         return value.replace("\n", " / ") if value else "(empty)"
+    if value and all(isinstance(row, tuple) and len(row) == 2 for row in value):
+        return " + ".join(f"{amount}{'' if document else ' on nothing'}" for document, amount in value)
     return f"{len(value)} line{'' if len(value) == 1 else 's'}"
 
 
-def line_changes(old: Canonical, new: Canonical) -> list[str]:
+def line_changes(kind: Kind, old: Canonical, new: Canonical) -> list[str]:
     """How two sets of lines differ, line by line, in words. Only called for lines that are known to differ.
 
     deepdiff pairs up what was changed; it is slow on whole documents and is therefore given nothing but the lines
     (dependencies.md 4.4), and it is asked to count repeated lines, which it ignores by default.
     """
-    left, right = _as_records(old), _as_records(new)
+    left, right = _as_records(kind, old), _as_records(kind, new)
     delta = DeepDiff(
         left, right, ignore_order=True, report_repetition=True, view="text", cutoff_intersection_for_pairs=1
     )
@@ -64,10 +96,14 @@ def line_changes(old: Canonical, new: Canonical) -> list[str]:
     return sorted(told)
 
 
-def _as_records(lines: Canonical) -> list[dict[str, str]]:
+def _as_records(kind: Kind, lines: Canonical) -> list[dict[str, str]]:
     assert isinstance(lines, tuple)  # noqa: S101 - lines are tuples of tuples, made by the lens
     return [
-        {part: value for part, value in zip(_LINE_PARTS, line, strict=False) if isinstance(value, str)}
+        {
+            part: value
+            for part, value in zip(_LINE_PARTS.get(kind, _FORM_PARTS), line, strict=False)
+            if part and isinstance(value, str)
+        }
         for line in lines
         if isinstance(line, tuple)
     ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
 from syncd.model.lens import Lens
-from syncd.model.records import Invoice, Payment, Record
+from syncd.model.records import Bill, CreditNote, Invoice, Record
+from syncd.model.references import amount_of, dates_of
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import View
@@ -25,8 +25,10 @@ def why_frozen(seen: Look, view: View, verb: Verb, fields: frozenset[str], *, ap
     if close is not None and any(day <= close for record in records for day in dates_of(record)):
         return f"it falls into the period that is closed up to {close.isoformat()}"
     touches_money = verb is not Verb.UPDATE or bool(fields & set(SPECS[seen.entry.kind].coupled))
-    if touches_money and isinstance(partner, Invoice) and _has_applications(partner):
-        return "payments or credits are applied to it in QuickBooks, so its amounts are not changed"
+    # A bill stays as it was paid, its date and vendor too (C-R9).
+    frozen = touches_money or isinstance(partner, Bill)
+    if frozen and isinstance(partner, Invoice | CreditNote | Bill) and _is_used(partner):
+        return _WHY_USED[type(partner)]
     if not approved and seen.source_record is not None and verb in {Verb.CREATE, Verb.UPDATE} and touches_money:
         ceiling, money = view.settings.amount_ceiling, money_of(seen.source_record, view.lens)
         if ceiling and money is not None and abs(money.amount) > Decimal(ceiling):
@@ -34,27 +36,18 @@ def why_frozen(seen: Look, view: View, verb: Verb, fields: frozenset[str], *, ap
     return ""
 
 
-def _has_applications(invoice: Invoice) -> bool:
-    return isinstance(invoice.balance, Decimal) and invoice.balance != invoice.total
+_WHY_USED = {
+    Invoice: "payments or credits are applied to it in QuickBooks, so its amounts are not changed",
+    CreditNote: "it is used on invoices in QuickBooks, so its amounts are not changed",
+    Bill: "something is paid on it in QuickBooks, so it is not changed",
+}
 
 
-def dates_of(record: Record) -> tuple[date, ...]:
-    """The dates that decide in which accounting period a record falls; none for lists."""
-    match record:
-        case Invoice():
-            return (record.issue_date,)
-        case Payment():
-            return (record.date,)
-        case _:
-            return ()
+def _is_used(document: Invoice | CreditNote | Bill) -> bool:
+    return isinstance(document.balance, Decimal) and document.balance != document.total
 
 
 def money_of(record: Record, lens: Lens) -> Money | None:
     """What a record is worth, in its own currency; None for lists."""
-    match record:
-        case Invoice():
-            return Money(record.total, lens.currency(record))
-        case Payment():
-            return Money(record.amount, lens.currency(record))
-        case _:
-            return None
+    amount = amount_of(record)
+    return None if amount is None else Money(amount, lens.currency(record))

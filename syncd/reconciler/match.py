@@ -18,12 +18,14 @@ from syncd.model.records import Kind
 from syncd.model.values import name_key
 
 _RECOGNISED_BY: Mapping[Kind, tuple[tuple[str, ...], ...]] = {
-    Kind.CLIENT: (("name",),),
-    Kind.ITEM: (("name",),),
     Kind.INVOICE: (("number",), ("client", "issue_date", "total", "lines")),
+    Kind.CREDIT_NOTE: (("number",), ("client", "issue_date", "total", "lines")),
     Kind.PAYMENT: (("client", "date", "amount", "reference"), ("client", "date", "amount", "allocations")),
+    Kind.CREDIT_APPLICATION: (("client", "credit_note"),),
+    Kind.BILL: (("vendor", "date", "total"),),
 }
-"""Per kind, the sets of fields any of which makes two records look alike."""
+"""Per kind, the sets of fields any of which makes two records look alike; of lists it is the name."""
+_BY_NAME = (("name",),)
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ class Shelf:
     """Records of QBO, laid out by what they may be recognised by, so that finding the near ones costs no search."""
 
     def __init__(self, kind: Kind, key: Sequence[str], records: Iterable[tuple[Present, Projection]] = ()) -> None:
-        self._sets = (tuple(key), *_RECOGNISED_BY[kind])
+        self._sets = (tuple(key), *_RECOGNISED_BY.get(kind, _BY_NAME))
         self._places: dict[object, list[tuple[Present, Projection]]] = defaultdict(list)
         for record, projection in records:
             for names in self._sets:
@@ -62,15 +64,15 @@ def match(
     for candidate, projection in candidates:
         if whole and all(_certain(kind, name, source, projection) for name in whole):
             certain.append(candidate)
-        elif any(_alike(names, source, projection) for names in _RECOGNISED_BY[kind]):
+        elif any(_alike(names, source, projection) for names in _RECOGNISED_BY.get(kind, _BY_NAME)):
             doubtful.append(candidate)
     return Match(tuple(certain), tuple(doubtful))
 
 
 def _certain(kind: Kind, name: str, source: Projection, qbo: Projection) -> bool:
-    """A customer is the same by identical spelling alone (R-110); another case or spacing is for a person to judge.
-    An item spelt otherwise is still the only one that QBO can have of that name."""
-    if kind is Kind.CLIENT:
+    """A customer or vendor is the same by identical spelling alone (R-110); another case or spacing is for a person to
+    judge. An item spelt otherwise is still the only one that QBO can have of that name."""
+    if kind in {Kind.CLIENT, Kind.VENDOR}:
         return source.get(name) == qbo.get(name)
     return _equal(name, source, qbo)
 

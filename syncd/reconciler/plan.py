@@ -40,7 +40,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     was made from: a side that has moved on since refuses. ``source_base`` and ``qbo_base`` are both projections as
     decided upon, for the base. ``accepted`` names fields that may go on differing, by policy. ``after`` lists the
     operations that must be confirmed first. ``writes_back`` names fields that QBO decides and that the source takes
-    from the answer. ``label`` is how a person knows the record (number, name).
+    from the answer, ``awaits`` those that a person has to carry into the source. ``label`` is how a person knows the
+    record (number, name).
     """
 
     id: str
@@ -61,6 +62,7 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     qbo_base: Projection = {}
     accepted: tuple[str, ...] = ()
     writes_back: tuple[str, ...] = ()
+    awaits: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     money: Money | None = None
     problems: tuple[Problem, ...] = ()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from syncd.model.lens import is_pending, pending, references
 from syncd.model.records import Kind, Record, Side
+from syncd.model.references import is_pending, pending, qbo_references, references
+from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import View
+from syncd.reconciler.imports import imported
 from syncd.reconciler.plan import Operation
 from syncd.reconciler.policy import Case
 from syncd.reconciler.sight import Look
@@ -29,9 +31,11 @@ class Planned:
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self.imported = imported(view)
         self._linking: dict[tuple[Kind, str], Operation] = {}
         self._linked_back: dict[tuple[Kind, str], Operation] = {}
         self._creating: dict[tuple[Kind, str], str] = {}
+        self._coming: dict[tuple[Kind, str], str] = {}
         self._concerned: set[tuple[Kind, str]] = set()
         self._held: dict[tuple[Kind, str], Operation] = {}
         self.operations: list[Operation] = []
@@ -53,14 +57,20 @@ class Planned:
             return known
         return self._linked_back[kind, qbo_id].source_id
 
+    def coming(self, kind: Kind, qbo_id: str) -> str:
+        """The operation that brings a record of QBO into the source; empty where none does."""
+        return self._coming.get((kind, qbo_id), "")
+
     def concerns(self, kind: Kind, qbo_id: str) -> bool:
         """Whether something is done about this record of QBO already."""
         return (kind, qbo_id) in self._concerned
 
     def links_of(self, record: Record) -> tuple[str, ...]:
-        """The links to be made before a record of QBO can be told to the source."""
-        found = (self._linked_back.get(reference) for reference in sorted(references(record)))
-        return tuple(operation.id for operation in found if operation is not None)
+        """What has to be linked or brought in before a record of QBO can be told to the source."""
+        wanted = sorted(qbo_references(record))
+        links = (self._linked_back.get(reference) for reference in wanted)
+        coming = (self._coming.get(reference) for reference in wanted)
+        return (*(operation.id for operation in links if operation is not None), *filter(None, coming))
 
     def add(self, operation: Operation) -> None:
         """Take an operation into the plan."""
@@ -70,10 +80,12 @@ class Planned:
         slot = (operation.kind, operation.source_id)
         if operation.verb is Verb.HOLD:
             self._held[slot] = operation
-        elif operation.verb is Verb.LINK:
+        elif operation.verb is Verb.LINK or (operation.case == Case.ADOPT_DIFF and operation.side is Side.SOURCE):
             self._linking[slot] = self._linked_back[operation.kind, operation.qbo_id] = operation
         elif operation.verb is Verb.CREATE and operation.side is Side.QBO:
             self._creating[slot] = operation.id
+        elif operation.verb is Verb.CREATE:
+            self._coming[operation.kind, operation.qbo_id] = operation.id
 
     def count_changes(self, seen: Look) -> None:
         """Remember which side of a linked record differs from its base, for the brakes."""
@@ -98,12 +110,12 @@ class Planned:
                 return (), self._blocker(*slot)
             elif slot in self._creating:
                 after.append(self._creating[slot])
-            elif is_pending(self.resolve(*slot)):
-                return (), self._blocker(*slot)
+            elif is_pending(self.resolve(*slot)) and (held is not None or not SPECS[slot[0]].optional):
+                return (), self._blocker(*slot)  # nobody knows yet that what is optional has no counterpart
         return tuple(after), ""
 
     def _blocker(self, kind: Kind, source_id: str) -> str:
         held = self._held.get((kind, source_id))
         if held is not None:
-            return f"{kind} {held.label or source_id}, which is held"
-        return f"{kind} {source_id.removeprefix('name:')}, which is not in QuickBooks"
+            return f"{kind.replace('_', ' ')} {held.label or source_id}, which is held"
+        return f"{kind.replace('_', ' ')} {source_id.removeprefix('name:')}, which is not in QuickBooks"

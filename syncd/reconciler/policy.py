@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from syncd.model.records import Kind, Side, State
+from syncd.model.records import UNSET, Kind, Record, Side, State
 from syncd.model.writes import Verb
 
 
@@ -67,6 +67,7 @@ class Answer(StrEnum):
     DEACTIVATE_QBO = "deactivate_qbo"
     DELETE_SOURCE = "delete_source"
     VOID_SOURCE = "void_source"
+    WITHDRAW_SOURCE = "withdraw_source"
     RECREATE_QBO = "recreate_qbo"
     ORPHAN = "orphan"
     FORGET = "forget"
@@ -90,6 +91,12 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     the table allows; what is not named gets the table's own cautious default. ``verbs``: what may be written, per
     side. ``match_on``: fields that make an unlinked record of the source and one of QBO the same.
     ``leave_foreign``: whether fields of a QBO record that we did not create are left alone (X-5).
+    ``keep_qbo_edits``: whether what QBO changes in fields of the source is recorded and left (else held).
+    ``saved``: whether a record is sent whose source does not say so by its tick box. ``withdrawn`` and
+    ``source_void``: the answer for a linked record that no longer flows, or is void in the source. ``ticked`` and
+    ``unticked``: the answer where the withdrawn or removed record itself says whether it shall leave QBO.
+    ``when_imported``: a record that only QBO has is brought into the source only if one that is brought in, too, or
+    changed in QBO, refers to it.
     """
 
     flows: frozenset[State]
@@ -100,8 +107,22 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     match_on: tuple[str, ...] = ()
     when_needed: bool = False
     leave_foreign: bool = False
+    keep_qbo_edits: bool = False
+    saved: bool = True
     withdrawn: Answer = Answer.ORPHAN
     source_void: Answer = Answer.HOLD
+    ticked: Answer | None = None
+    unticked: Answer | None = None
+    when_imported: bool = False
+
+    def flows_in(self, record: Record) -> bool:
+        """Whether a record of the source is in a state in which it belongs in QBO."""
+        return getattr(record, "state", State.LIVE) in self.flows
+
+    def sends(self, record: Record) -> bool:
+        """Whether one that is not in QBO yet is to be sent there: it flows, and nobody unticked that (R-2, R-50)."""
+        save = getattr(record, "save", UNSET)
+        return self.flows_in(record) and (save if isinstance(save, bool) else self.saved)
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from syncd.model.lens import label
 from syncd.model.observations import Present
-from syncd.model.records import Invoice, Payment, Record
+from syncd.model.records import Bill, CreditApplication, CreditNote, Invoice, Payment, Record
+from syncd.model.references import label
 from syncd.reconciler import explain
 from syncd.reconciler.policy import Case
 from syncd.reconciler.sight import Look
@@ -21,10 +21,14 @@ def why_held(seen: Look) -> str:
 def why_created(record: Record) -> str:
     """The sentence for a create in QBO."""
     match record:
-        case Invoice():
+        case Invoice() | CreditNote():
             return "is published and not in QuickBooks yet"
         case Payment():
             return "was entered in the source and is not in QuickBooks yet"
+        case CreditApplication():
+            return "uses a credit note on invoices, and QuickBooks does not know of it yet"
+        case Bill():
+            return "is owed for approved expenses and not in QuickBooks yet"
         case _:
             return "is needed by what is sent and not in QuickBooks yet"
 
@@ -49,7 +53,8 @@ def _values(seen: Look) -> str:
     for name in sorted(seen.differences):
         word, ours, theirs = explain.words({name}), seen.source[name], seen.qbo[name]
         if name == "lines":
-            told.append(f"{word} (source → QuickBooks: {'; '.join(explain.line_changes(ours, theirs))})")
+            how = "; ".join(explain.line_changes(seen.entry.kind, ours, theirs))
+            told.append(f"{word} (source → QuickBooks: {how})")
         else:
             told.append(f"{word} {explain.show(ours)} in the source and {explain.show(theirs)} in QuickBooks")
     return ", ".join(told)

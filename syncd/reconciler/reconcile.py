@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from syncd.model.lens import references
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Side, State
+from syncd.model.records import Kind, Side
+from syncd.model.references import qbo_references, references
 from syncd.model.spec import ORDER, SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.decide import Decider, before_start, is_left_alone, source_id_of
@@ -48,9 +48,20 @@ def needed(view: View) -> frozenset[tuple[Kind, str]]:
         record = entry.source.record
         if entry.known is None and before_start(record, view):
             continue
-        if getattr(record, "state", State.LIVE) in policy.flows:
+        if policy.flows_in(record) and (entry.known is not None or policy.sends(record)):
             found |= references(record)
-    return frozenset(found)
+    return frozenset(found) | _named_in_qbo(view)
+
+
+def _named_in_qbo(view: View) -> frozenset[tuple[Kind, str]]:
+    """Named things of the source that stand for what a record of QBO names: linked, so that it can be brought in."""
+    named = {each for e in view.entries if isinstance(e.qbo, Present) for each in qbo_references(e.qbo.record)}
+    return frozenset(
+        (entry.kind, entry.source.record.id)
+        for entry in view.entries
+        if SPECS[entry.kind].link_only and entry.known is None and isinstance(entry.source, Present)
+        if any((entry.kind, candidate.record.id) in named for candidate in entry.candidates)
+    )
 
 
 def ordered(operations: list[Operation]) -> list[Operation]:

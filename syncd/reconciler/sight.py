@@ -8,12 +8,14 @@ import msgspec
 
 from syncd.model.lens import Projection, differing
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unchanged, Unknown
-from syncd.model.records import Client, Kind, Record, State
+from syncd.model.records import Client, Kind, Record, State, Vendor
+from syncd.model.references import vouched_id
 from syncd.model.spec import SPECS
+from syncd.model.values import name_key
 from syncd.reconciler.cases import Memory, Seen, Sight, classify
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.match import Shelf, match
-from syncd.reconciler.policy import Case, KindPolicy
+from syncd.reconciler.policy import Answer, Case, KindPolicy
 
 Resolve = Callable[[Kind, str], str]
 
@@ -47,17 +49,18 @@ class Look(msgspec.Struct, frozen=True):
 def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside: Shelf | None = None) -> Look:
     """Project, compare with the base and classify. ``beside``: unlinked records of QBO that are in view themselves."""
     known = entry.known if _whole(entry) else None
+    tomb = _tomb(entry, policy)
     record = entry.source.record if isinstance(entry.source, Present) else None
-    withdrawn = record is not None and _state(record) not in policy.flows and _state(record) is not State.VOID
+    withdrawn = record is not None and not policy.flows_in(record) and _state(record) is not State.VOID
     voided = record is not None and _state(record) is State.VOID
-    seen_source = _seen_source(entry, gone=withdrawn or voided)
+    seen_source = _seen_source(entry, gone=withdrawn or voided, tomb=tomb)
     source = view.lens.source(entry.kind, record, resolve) if record is not None else {}
     if isinstance(entry.source, Unchanged) and known is not None:
         source = known.source_base
 
-    partner, rivals, certain = _partner(entry, view, policy, source, beside)
-    seen_qbo = _seen_qbo(entry, partner)
-    remembered = known is not None and not _tomb(entry)
+    remembered = known is not None and not tomb
+    partner, rivals, certain = _partner(entry, view, policy, source, beside, remembered=remembered)
+    seen_qbo = _seen_qbo(entry, partner, tomb=tomb)
     qbo = view.lens.qbo(entry.kind, partner.record) if partner is not None else {}
     if isinstance(entry.qbo, Unchanged) and known is not None:
         qbo = known.qbo_base
@@ -69,7 +72,7 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
     if known is not None:
         open_differences -= known.accepted - changed_source - changed_qbo
     sight = Sight(
-        memory=Memory.NONE if known is None else Memory.TOMB if _tomb(entry) else Memory.LINKED,
+        memory=Memory.NONE if known is None else Memory.TOMB if tomb else Memory.LINKED,
         source=seen_source,
         qbo=seen_qbo,
         in_doubt=entry.in_doubt,
@@ -117,31 +120,36 @@ def _whole(entry: Entry) -> bool:
     return entry.known is not None and bool(entry.known.source_id) and bool(entry.known.qbo_id)
 
 
-def _tomb(entry: Entry) -> bool:
-    """Nothing of it is left in QBO: gone on both sides, or left behind there and then deleted by hand."""
+def _tomb(entry: Entry, policy: KindPolicy) -> bool:
+    """Nothing of it is left in QBO: gone on both sides, or left behind there and then deleted by hand.
+
+    Where the policy ignores deletions in QBO, what is left behind may be the source's: that is not made anew.
+    """
     if entry.known is None:
         return False
-    return entry.known.state == "tombstoned" or (entry.known.state == "orphaned" and isinstance(entry.qbo, Absent))
+    left_there = policy.answers.get(Case.QBO_GONE) is not Answer.ORPHAN
+    deleted = entry.known.state == "orphaned" and isinstance(entry.qbo, Absent)
+    return entry.known.state == "tombstoned" or (deleted and left_there)
 
 
-def _seen_source(entry: Entry, *, gone: bool) -> Seen:
+def _seen_source(entry: Entry, *, gone: bool, tomb: bool) -> Seen:
     if isinstance(entry.source, Present):
         return Seen.GONE if gone else Seen.LIVE
-    return _seen_unread(entry, entry.source)
+    return _seen_unread(entry, entry.source, tomb=tomb)
 
 
-def _seen_qbo(entry: Entry, partner: Present | None) -> Seen:
+def _seen_qbo(entry: Entry, partner: Present | None, *, tomb: bool) -> Seen:
     if isinstance(entry.qbo, Unknown | Flawed):
         return Seen.UNKNOWN  # whatever fits it: there may be more that was not seen
     if partner is not None:
         return Seen.VOID if _is_void(partner.record) else Seen.LIVE
-    return _seen_unread(entry, entry.qbo)
+    return _seen_unread(entry, entry.qbo, tomb=tomb)
 
 
-def _seen_unread(entry: Entry, observation: Observation) -> Seen:
+def _seen_unread(entry: Entry, observation: Observation, *, tomb: bool) -> Seen:
     match observation:
         case Unchanged() if _whole(entry):
-            return Seen.GONE if _tomb(entry) else Seen.LIVE
+            return Seen.GONE if tomb else Seen.LIVE
         case Absent():
             return Seen.GONE
         case _:
@@ -150,17 +158,19 @@ def _seen_unread(entry: Entry, observation: Observation) -> Seen:
 
 def _is_void(record: Record) -> bool:
     """A void transaction; for lists, a record that was made inactive (they know no other end, entities.md 1.5)."""
-    if isinstance(record, Client):
+    if isinstance(record, Client | Vendor):
         return not record.active
     return _state(record) is State.VOID
 
 
 def _partner(
-    entry: Entry, view: View, policy: KindPolicy, source: Projection, beside: Shelf | None
+    entry: Entry, view: View, policy: KindPolicy, source: Projection, beside: Shelf | None, *, remembered: bool
 ) -> tuple[Present | None, tuple[Present, ...], bool]:
     """The record of QBO to compare with, the live ones that fit beside it, and whether they do so by the whole key."""
     linked = entry.qbo if isinstance(entry.qbo, Present) else None
-    remembered = _whole(entry) and not _tomb(entry)
+    named = [c for c in entry.candidates if entry.claimed and c.record.id == entry.claimed]
+    if named and not remembered and not view.to_source(entry.kind, entry.claimed):
+        return named[0], (tuple(named) if not _is_void(named[0].record) else ()), _vouched(entry, view, named[0])
     pool = {} if remembered or beside is None else beside.near(source)
     pool |= {c.record.id: (c, view.lens.qbo(entry.kind, c.record)) for c in entry.candidates}
     candidates = [
@@ -181,6 +191,14 @@ def _partner(
     # A void has no amounts left to fit by: one that people would recognise is enough.
     voids = [c for c in (*found.certain, *found.doubtful) if _is_void(c.record)]
     return (voids[0] if voids else linked), (), False
+
+
+def _vouched(entry: Entry, view: View, named: Present) -> bool:
+    """Whether a record is the one of QBO that the source says: a person said so in the settings, or the name is the
+    same. An id alone may come from other books; documents have to agree in what they say anyway (C14)."""
+    record = entry.source.record if isinstance(entry.source, Present) else None
+    mine, theirs = getattr(record, "name", ""), getattr(named.record, "name", "")
+    return vouched_id(entry.kind, mine, view.settings) == entry.claimed or name_key(mine) == name_key(theirs)
 
 
 def _why_unknown(entry: Entry) -> str:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.facts import Settings
-from syncd.model.lens import Lens, Projection, differing, item_key, label, pending, references
+from syncd.model.lens import Lens, Projection, differing
 from syncd.model.records import UNSET, Kind, Line, Record, State
+from syncd.model.references import item_key, label, pending, references
 from tests.reconciler.build import (
     FACTS,
     FIELDS,

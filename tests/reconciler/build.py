@@ -25,7 +25,6 @@ from syncd.reconciler.plan import Operation, Plan
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner, Policy
 from syncd.reconciler.reconcile import reconcile
 
-RUDDR = profiles.load("ruddr")
 FACTS = BooksFacts(
     realm_id="1",
     name="Books",
@@ -36,7 +35,8 @@ FACTS = BooksFacts(
     sales_tax=True,
     automated_tax=True,
 )
-SETTINGS = Settings(default_item="Hours", discount_account="Discounts given")
+SETTINGS = Settings(default_item="Hours", discount_account="Discounts given", expense_bills=True)
+RUDDR = profiles.load("ruddr", SETTINGS)
 LINE_PARTS = ("item", "description", "quantity", "rate", "amount", "taxable")
 FIELDS: dict[Kind, frozenset[str]] = {
     Kind.ITEM: frozenset({"name"}),
@@ -74,7 +74,9 @@ def lens(settings: Settings = SETTINGS, facts: BooksFacts = FACTS) -> Lens:
 
 def client(id_: str = "c1", name: str = "Nord & Süd", **parts: Any) -> Client:
     """A client of the source."""
-    return Client(**({"id": id_, "name": name, "currency": "USD", "email": "a@b.example"} | parts))
+    return Client(
+        **({"id": id_, "name": name, "currency": "USD", "email": "a@b.example", "external_id": id_.upper()} | parts)
+    )
 
 
 def item(id_: str = "i1", name: str = "Design", **parts: Any) -> Item:
@@ -232,7 +234,7 @@ def view(
         to_source=lambda kind, name: back.get((kind, name), ""),
         rails=rails,
         overrides=overrides,
-        default_item=default_item,
+        defaults={Kind.ITEM: default_item},
     )
 
 

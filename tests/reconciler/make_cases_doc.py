@@ -5,12 +5,15 @@ What a case is called and when it is one is said here, for a reader; what may be
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from syncd import profiles
+from syncd.model.facts import Settings
+from syncd.model.records import State
 from syncd.model.spec import SPECS
 from syncd.reconciler.cases import ACTIONS, ALLOWED, DEFAULT
-from syncd.reconciler.policy import Answer, Case
+from syncd.reconciler.policy import Answer, Case, KindPolicy, Policy
 
 TARGET = Path(__file__).resolve().parent.parent.parent / "docs" / "cases.md"
 
@@ -54,6 +57,7 @@ WORDS: dict[Answer, str] = {
     Answer.IGNORE: "ignore, counted",
     Answer.CREATE_QBO: "create in QuickBooks",
     Answer.CREATE_SOURCE: "create in the source",
+    Answer.WITHDRAW_SOURCE: "make it a draft in the source",
     Answer.LINK: "link",
     Answer.PUSH: "source wins",
     Answer.PULL: "QuickBooks wins",
@@ -115,21 +119,49 @@ def _row(case: Case) -> str:
 def _profiles() -> list[str]:
     lines = []
     for name in profiles.NAMES:
-        policy = profiles.load(name)
+        policy = profiles.load(name, Settings(expense_bills=True))
         lines += [f"## What the `{name}` profile chooses", "", "Where a kind is not named, the default applies.", ""]
-        lines += ["| case | " + " | ".join(spec.plural for spec in SPECS.values()) + " |", "|---" * 5 + "|"]
+        lines += ["| case | answer | kinds |", "|---|---|---|"]
         for case in Case:
-            answers = [policy.kinds[kind].answers.get(case) for kind in SPECS]
-            if any(answers):
-                cells = " | ".join(WORDS[answer] if answer else "" for answer in answers)
-                lines.append(f"| {case.value} {WHEN[case][0]} | {cells} |")
-        lines += ["", WITHDRAWN, "| kind | withdrawn | voided |", "|---|---|---|"]
-        lines += [
-            f"| {spec.plural} | {WORDS[policy.kinds[kind].withdrawn]} | {WORDS[policy.kinds[kind].source_void]} |"
-            for kind, spec in SPECS.items()
-        ]
+            lines += [
+                f"| {case.value} {WHEN[case][0]} | {WORDS[answer]} | {_kinds(policy, _answer(case), answer)} |"
+                for answer in Answer
+                if _kinds(policy, _answer(case), answer)
+            ]
+        lines += ["", WITHDRAWN, "| | answer | kinds |", "|---|---|---|"]
+        for what, of in (("withdrawn", _withdrawn), ("voided", _voided), ("ticked", _ticked), ("unticked", _unticked)):
+            lines += [
+                f"| {what} | {WORDS[answer]} | {_kinds(policy, of, answer)} |"
+                for answer in Answer
+                if _kinds(policy, of, answer)
+            ]
         lines.append("")
     return lines
+
+
+def _kinds(policy: Policy, of: Callable[[KindPolicy], Answer | None], answer: Answer) -> str:
+    documents = {kind: rules for kind, rules in policy.kinds.items() if of(rules) is answer}
+    return ", ".join(SPECS[kind].plural for kind in SPECS if kind in documents)
+
+
+def _answer(case: Case) -> Callable[[KindPolicy], Answer | None]:
+    return lambda rules: rules.answers.get(case)
+
+
+def _withdrawn(rules: KindPolicy) -> Answer | None:
+    return rules.withdrawn if State.PUBLISHED in rules.flows else None
+
+
+def _voided(rules: KindPolicy) -> Answer | None:
+    return rules.source_void if State.PUBLISHED in rules.flows else None
+
+
+def _ticked(rules: KindPolicy) -> Answer | None:
+    return rules.ticked
+
+
+def _unticked(rules: KindPolicy) -> Answer | None:
+    return rules.unticked
 
 
 if __name__ == "__main__":

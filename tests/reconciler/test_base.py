@@ -121,7 +121,8 @@ def test_fields_neither_written_nor_agreed_keep_their_old_halves(
 ) -> None:
     made = advance(Kind.INVOICE, old_source, old_qbo, source, qbo, written=written, accepted=accepted)
     for name in NAMES:
-        moves = name in written or (name in source and name in qbo and source[name] == qbo[name])
+        alone = bool(written) and (name in source) != (name in qbo)
+        moves = alone or name in written or (name in source and name in qbo and source[name] == qbo[name])
         for new, old, now in ((made.source, old_source, source), (made.qbo, old_qbo, qbo)):
             expected = now.get(name, old.get(name)) if moves else old.get(name)
             assert new.get(name) == expected, name

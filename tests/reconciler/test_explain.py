@@ -32,7 +32,7 @@ B = line("20.00", "Hosting")
     ids=["changed", "added", "removed", "once less", "once more"],
 )
 def test_lines_are_told_apart_in_words(old: tuple[Any, ...], new: tuple[Any, ...], said: list[str]) -> None:
-    told = line_changes(lines(*old), lines(*new))
+    told = line_changes(Kind.INVOICE, lines(*old), lines(*new))
     assert told
     for part in said:
         assert any(part in sentence for sentence in told), told
@@ -41,12 +41,12 @@ def test_lines_are_told_apart_in_words(old: tuple[Any, ...], new: tuple[Any, ...
 
 
 def test_a_changed_amount_names_the_line_and_both_values() -> None:
-    told = line_changes(lines(A, B), lines(A, line("25.00", "Hosting")))
+    told = line_changes(Kind.INVOICE, lines(A, B), lines(A, line("25.00", "Hosting")))
     assert "line 2 amount: 20.00 → 25.00" in told
 
 
 def test_an_empty_value_has_a_word() -> None:
-    told = line_changes(lines(line(description="")), lines(line(description="Design")))
+    told = line_changes(Kind.INVOICE, lines(line(description="")), lines(line(description="Design")))
     assert told == ["line 1 description: (empty) → Design"]
 
 

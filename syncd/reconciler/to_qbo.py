@@ -1,0 +1,194 @@
+"""Answers that write to QBO: creating, changing and removing there, and everything that stands in the way of it."""
+
+from __future__ import annotations
+
+from syncd.model.checks import problems as problems_of
+from syncd.model.observations import Problem
+from syncd.model.records import Kind, Record, Side
+from syncd.model.references import party
+from syncd.model.spec import DEFAULT_KEY, NO_COUNTERPART
+from syncd.model.writes import Verb
+from syncd.reconciler import explain
+from syncd.reconciler.draft import Draft
+from syncd.reconciler.policy import Case, Owner
+from syncd.reconciler.reasons import why_created
+from syncd.reconciler.sight import widen
+
+
+class ToQbo(Draft):
+    """The part of the answers that is about QBO."""
+
+    def _on_create_qbo(self) -> None:
+        record = self._seen.source_record
+        if record is None:
+            self._hold("the source has not been read, so nothing can be created from it", wait=True)
+            return
+        if self._spec.link_only:
+            self._link_named(record)
+            return
+        if not self._allowed(Side.QBO, Verb.CREATE):
+            return
+        ready, after = self._sendable(record)
+        if not ready or self._frozen(Verb.CREATE, frozenset(self._seen.source)):
+            return
+        reborn = self._seen.case in {Case.REBORN_SRC, Case.QBO_GONE, Case.QBO_GONE_SRC_EDITED}
+        reason = "is not in QuickBooks any more and is created anew" if reborn else why_created(record)
+        reason += explain.shortened(record, self._seen.source)
+        self._out.append(
+            self._operation(
+                Side.QBO,
+                Verb.CREATE,
+                reason,
+                qbo_id="",
+                fields=tuple(self._seen.source),
+                record=record,
+                after=after,
+                writes_back=self._returned(),
+                awaits=self._awaited(),
+                money=self._money(record),
+            )
+        )
+
+    _on_recreate_qbo = _on_create_qbo
+
+    def _on_push(self) -> None:
+        changed = self._seen.source_changed or self._seen.differences
+        if self._entry.word == "accept-source":
+            changed = self._seen.differences
+        self._push(changed, f"the source changed {explain.words(changed)}")
+
+    def _push(self, changed: frozenset[str], reason: str) -> None:
+        record, partner = self._seen.source_record, self._seen.partner
+        if record is None or partner is None:
+            self._hold("both sides must be read before a change can be sent", wait=True)
+            return
+        leave = self._policy.leave_foreign and (self._known is None or self._known.created_by is not Side.QBO)
+        if leave or all(self._owner(name) is Owner.KEEP for name in changed):
+            self._state(
+                Verb.LINK if self._known is None else Verb.REBASE,
+                f"the source changed {explain.words(changed)}; the policy leaves the record in QuickBooks alone",
+                accepted=self._seen.differences | self._accepted(),
+            )
+            return
+        fields = widen(self._kind, changed) & self._seen.source.keys()
+        kept = fields & self._accepted() if self._policy.keep_qbo_edits and not self._by_person() else frozenset()
+        if kept:
+            self._hold(f"{reason}, but QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")
+            return
+        if self._never_pushed(changed, fields) or not self._allowed(Side.QBO, Verb.UPDATE):
+            return
+        ready, after = self._sendable(record)
+        if not ready or self._frozen(Verb.UPDATE, fields):
+            return
+        self._out.append(
+            self._operation(
+                Side.QBO,
+                Verb.UPDATE,
+                reason + explain.shortened(record, fields),
+                changes=explain.changes(fields, self._seen.qbo, self._seen.source),
+                fields=tuple(sorted(fields)),
+                record=record,
+                after=after,
+                money=self._money(record),
+            )
+        )
+
+    def _never_pushed(self, changed: frozenset[str], fields: frozenset[str]) -> bool:
+        """Hold where QBO could not take the change, or decides these fields itself."""
+        fixed = fields & frozenset(self._spec.fixed)
+        if fixed:
+            self._hold(f"QuickBooks never lets {explain.words(fixed)} change once a record exists")
+            return True
+        decided = frozenset(name for name in changed if self._owner(name) is Owner.RETURNED)
+        alone = decided - frozenset(self._spec.coupled)  # a total follows its lines; a number stands by itself
+        if not self._by_person() and (alone or fields <= decided):
+            what = explain.words(alone or decided)
+            self._hold(
+                f"the source changed {what}, which QuickBooks decides: change it there, or put it back in the source"
+            )
+            return True
+        return False
+
+    def _wrong_currency(self, record: Record) -> tuple[Problem, ...]:
+        """A customer or vendor has one currency for ever; QBO takes no document in another (R-116, R-117, C-R17)."""
+        whose = party(record)
+        theirs, ours = self._view.party_currency(*whose) if whose else "", self._view.lens.currency(record)
+        if whose is None or not theirs or theirs == ours:
+            return ()
+        noun = "client" if whose[0] is Kind.CLIENT else "vendor"
+        return (
+            Problem(
+                code="currency",
+                field="currency",
+                text=f"It is in {ours}, its {noun} is kept in {theirs}: QuickBooks has one currency for each.",
+                remedy=f"Make a {noun} of its own for {ours} in the source, and put the document there.",
+            ),
+        )
+
+    def _sendable(self, record: Record) -> tuple[bool, tuple[str, ...]]:
+        """Whether QBO can take ``record`` at all, and which operations have to be confirmed before."""
+        found = problems_of(record, self._view.facts, self._view.settings) + self._wrong_currency(record)
+        if found:
+            closed = all(problem.code == "closed-period" for problem in found)
+            reason = "; ".join(problem.text for problem in found)
+            self._hold(reason, problems=found, case=Case.FROZEN if closed else None)
+            return False, ()
+        after, blocker = self._planned.needs_of(record)
+        if blocker:
+            self._hold(f"waits for {blocker}", case=Case.BLOCKED, blocked_by=blocker)
+            return False, ()
+        return True, after
+
+    def _on_delete_qbo(self) -> None:
+        if not self._spec.transaction:
+            self._on_deactivate_qbo()
+            return
+        self._remove(Side.QBO, Verb.DELETE, "was removed in the source, and the policy removes it from QuickBooks too")
+
+    def _on_void_qbo(self) -> None:
+        why = "was voided" if self._seen.voided else "was removed"
+        self._remove(Side.QBO, Verb.VOID, f"{why} in the source, and the policy voids it in QuickBooks")
+
+    def _on_deactivate_qbo(self) -> None:
+        self._remove(Side.QBO, Verb.DEACTIVATE, "was removed in the source, and QuickBooks can only make it inactive")
+
+    # ---- parts
+
+    def _awaited(self) -> tuple[str, ...]:
+        """Fields that QBO decides on creation and that a person has to carry into the source (C-R10)."""
+        if self._capability.mode != "worklist" or Verb.UPDATE in self._capability.verbs:
+            return ()
+        return tuple(name for name in self._seen.source if self._owner(name) is Owner.RETURNED)
+
+    def _returned(self) -> tuple[str, ...]:
+        """Fields that the source takes from QBO's answer after a create, if it can be told at all."""
+        if Verb.UPDATE not in self._capability.verbs:
+            return ()
+        writable = self._capability.writable
+        names = [n for n in self._seen.source if self._owner(n) is Owner.RETURNED and n in writable]
+        return (*names, "external_id") if self._capability.external_id else tuple(names)
+
+    def _link_named(self, record: Record) -> None:
+        """No record of this name is in QBO: the default stands for it, or nothing does, or a person has to say."""
+        default = self._view.defaults.get(self._kind, "")
+        named = record.id != DEFAULT_KEY
+        if self._kind is Kind.ITEM and self._view.settings.missing_item == "refuse" and named:
+            default = ""
+        missing = f"no {self._kind.replace('_', ' ')} of this name is in QuickBooks"
+        if default:
+            reason, qbo_id = f"{missing}; the default stands for it", default
+        elif self._spec.optional:
+            reason, qbo_id = f"{missing}; it is left out", NO_COUNTERPART
+        else:
+            self._hold(self._view.no_default.get(self._kind) or _WHY_MISSING[self._kind])
+            return
+        self._state(Verb.LINK, reason, accepted=frozenset(self._seen.source), qbo_id=qbo_id)
+
+
+_WHY_MISSING = {
+    Kind.ITEM: "no item of this name is in QuickBooks, and no default item is set ([company.settings] default_item)",
+    Kind.CATEGORY: (
+        "no account of this name is in QuickBooks, and no default account is set "
+        "([company.settings] default_expense_account)"
+    ),
+}
