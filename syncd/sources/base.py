@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -18,6 +18,8 @@ class KindCapability(msgspec.Struct, frozen=True):
     ``fields``: the owned fields it holds, with ``line.<part>`` for parts of lines. ``writable``: those it can be
     told to change. ``verbs``: what may be written at all (empty: read-only). ``feed``: whether changes can be asked
     for; without one every cycle reads the whole kind and compares fingerprints. ``external_id``: keeps QBO's id.
+    ``mode``: what becomes of a write. ``api``: it is made, as far as ``verbs`` go. ``worklist``: nothing can be
+    written, and a person is told what to do, with the fields in ``writable``. ``none``: neither.
     """
 
     fields: frozenset[str]
@@ -25,6 +27,7 @@ class KindCapability(msgspec.Struct, frozen=True):
     verbs: frozenset[Verb] = frozenset()
     feed: bool = False
     external_id: bool = False
+    mode: Literal["api", "worklist", "none"] = "api"
 
 
 class SourceChanges(msgspec.Struct, frozen=True):

@@ -8,30 +8,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 
 from syncd.errors import SourceUnavailable
 from syncd.model.observations import Absent, Flawed, Present, Problem
-from syncd.model.records import Client, Invoice, Item, Kind, Line, Payment, Record, State
+from syncd.model.records import UNSET, Form, Kind, Line, Record, State, UnsetType
 from syncd.model.spec import SPECS
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
-from syncd.sources import rows
+from syncd.sources import whole
 from syncd.sources.base import Finding, KindCapability, SourceChanges
 from syncd.sources.lines import matched
+from syncd.sources.shapes import SHAPES
 
-_KINDS: Mapping[type[Record], Kind] = {
-    Client: Kind.CLIENT,
-    Item: Kind.ITEM,
-    Invoice: Kind.INVOICE,
-    Payment: Kind.PAYMENT,
-}
-_VERBS = {
-    Kind.CLIENT: frozenset({Verb.CREATE, Verb.UPDATE, Verb.DEACTIVATE}),
-    Kind.ITEM: frozenset({Verb.CREATE, Verb.UPDATE, Verb.DEACTIVATE}),
-    Kind.INVOICE: frozenset({Verb.CREATE, Verb.UPDATE, Verb.VOID, Verb.DELETE}),
-    Kind.PAYMENT: frozenset({Verb.CREATE, Verb.UPDATE, Verb.VOID, Verb.DELETE}),
-}
+_KINDS: Mapping[type[Any], Kind] = {shape.make: kind for kind, shape in SHAPES.items()}
+
+
+_STATES = {Verb.VOID: State.VOID, Verb.WITHDRAW: State.DRAFT}
 
 
 class _Row(msgspec.Struct):
@@ -47,8 +41,8 @@ class MemorySource:
 
     def __init__(self, name: str = "memory", *, read_only: frozenset[Kind] = frozenset()) -> None:
         self._name = name
-        self._rows: dict[Kind, dict[str, _Row]] = {kind: {} for kind in SPECS}
-        self._dead: list[tuple[int, Kind, str]] = []
+        self._rows: dict[Kind, dict[str, _Row]] = {kind: {} for kind in SHAPES}
+        self._dead: list[tuple[int, Kind, str, bool | UnsetType]] = []
         self._log: dict[str, tuple[Kind, str]] = {}
         self._qbo_ids: dict[tuple[Kind, str], str] = {}
         self._tick = 0
@@ -66,7 +60,7 @@ class MemorySource:
             kind = _KINDS[type(record)]
             record_id = record.id or self._fresh(kind)
             stored = msgspec.structs.replace(record, id=record_id)
-            if isinstance(stored, Invoice) and not all(line.id for line in stored.lines):
+            if isinstance(stored, Form) and not all(line.id for line in stored.lines):
                 stored = msgspec.structs.replace(stored, lines=_lines((), stored.lines))
             self._store(kind, record_id, stored)
             return record_id
@@ -77,11 +71,11 @@ class MemorySource:
             self._store(kind, record_id, Flawed(record_id, "", problems))
 
     def remove(self, kind: Kind, record_id: str) -> None:
-        """Delete a record as a person would."""
+        """Delete a record as a person would; what its box says about QBO is remembered (R-73)."""
         with self._lock:
-            del self._rows[kind][record_id]
+            row = self._rows[kind].pop(record_id)
             self._tick += 1
-            self._dead.append((self._tick, kind, record_id))
+            self._dead.append((self._tick, kind, record_id, getattr(row.value, "remove", UNSET)))
 
     @contextmanager
     def outage(self, reason: str = "the source is down") -> Iterator[None]:
@@ -105,15 +99,16 @@ class MemorySource:
     def capabilities(self) -> Mapping[Kind, KindCapability]:
         """Everything, for every kind that is not read-only."""
         found = {}
-        for kind, spec in SPECS.items():
+        for kind, shape in SHAPES.items():
+            spec = SPECS[kind]
             fields = frozenset(spec.fields) | {f"line.{part}" for part in spec.line_fields}
-            verbs = frozenset() if kind in self._read_only else _VERBS[kind]
+            verbs = frozenset() if kind in self._read_only else shape.verbs
             found[kind] = KindCapability(
                 fields=fields,
-                writable=fields if verbs else frozenset(),
+                writable=(fields if shape.only is None else shape.only) if verbs else frozenset(),
                 verbs=verbs,
                 feed=True,
-                external_id=True,
+                external_id=shape.has_external_id,
             )
         return found
 
@@ -126,7 +121,7 @@ class MemorySource:
                 for kind, table in self._rows.items()
             }
             gone: dict[Kind, set[str]] = {}
-            for tick, kind, key in self._dead:
+            for tick, kind, key, _ in self._dead:
                 if since and tick > since and key not in changed[kind]:
                     gone.setdefault(kind, set()).add(key)
             for kind, ids in (known or {}).items():
@@ -149,10 +144,7 @@ class MemorySource:
         """Point reads."""
         with self._reading():
             table = self._rows[kind]
-            return {
-                key: self._seen(table[key]) if key in table else Absent(key, ("no such record in memory",))
-                for key in ids
-            }
+            return {key: self._seen(table[key]) if key in table else self._gone(kind, key) for key in ids}
 
     def scan(self, kind: Kind) -> Iterator[Present | Flawed]:
         """Every record, as things stood when the scan began."""
@@ -187,6 +179,10 @@ class MemorySource:
         with self._lock:
             yield
 
+    def _gone(self, kind: Kind, record_id: str) -> Absent:
+        ticks = [ticked for _, of, key, ticked in self._dead if (of, key) == (kind, record_id)]
+        return Absent(record_id, ("no such record in memory",), ticks[-1] if ticks else UNSET)
+
     def _fresh(self, kind: Kind) -> str:
         self._next += 1
         return self._fresh(kind) if str(self._next) in self._rows[kind] else str(self._next)
@@ -202,17 +198,18 @@ class MemorySource:
             return msgspec.structs.replace(value, version=version)
         problems = _problems(value)
         twins = self._twins(value)
-        if len(twins) > 1 and isinstance(value, Invoice):
-            problems.append(rows.duplicate_number(str(value.number), twins))
+        if len(twins) > 1:
+            noun = _KINDS[type(value)].replace("_", " ")
+            problems.append(whole.duplicate_number(str(getattr(value, "number", "")), twins, noun))
         return Flawed(value.id, version, tuple(problems)) if problems else Present(value, version)
 
     def _twins(self, record: Record) -> list[str]:
-        if not isinstance(record, Invoice) or not record.number or record.state in {State.DRAFT, State.VOID}:
+        if not isinstance(record, Form) or not record.number or record.state in {State.DRAFT, State.VOID}:
             return []
         return [
             other.id
-            for row in self._rows[Kind.INVOICE].values()
-            if isinstance(other := row.value, Invoice)
+            for row in self._rows[_KINDS[type(record)]].values()
+            if isinstance(other := row.value, Form)
             and other.number == record.number
             and other.state not in {State.DRAFT, State.VOID}
         ]
@@ -221,8 +218,9 @@ class MemorySource:
         if self._down:
             return NotSent(self._down)
         with self._lock:
-            if write.kind in self._read_only or write.verb not in _VERBS[write.kind]:
-                return Refused("read_only", f"This source does not let a {write.kind} be {write.verb}d.")
+            refused = self._forbidden(write)
+            if refused is not None:
+                return refused
             if write.journal_id in self._log:
                 return Done(self._standing(*self._log[write.journal_id]))
             row = self._rows[write.kind].get(write.id)
@@ -233,6 +231,14 @@ class MemorySource:
                 self._lose_commit = False
                 return InDoubt("The connection was lost during the commit.")
             return outcome
+
+    def _forbidden(self, write: SourceWrite) -> Refused | None:
+        shape = SHAPES.get(write.kind)
+        if shape is None or write.kind in self._read_only or write.verb not in shape.verbs:
+            return Refused("read_only", f"This source does not let a {write.kind} be {write.verb}d.")
+        if shape.only is not None and not shape.only >= set(write.fields):
+            return Refused("not_writable", f"Of a {write.kind} only {', '.join(sorted(shape.only))} is written.")
+        return None
 
     def _apply(self, write: SourceWrite, value: Record | Flawed | None) -> Outcome:
         kind, record_id = write.kind, write.id
@@ -257,12 +263,12 @@ class MemorySource:
             return self._made(write)
         if value is None or isinstance(value, Flawed):
             return Refused("would_be_flawed", "The record cannot be read as one.")
-        if write.verb is Verb.VOID:
-            return _external(msgspec.structs.replace(value, state=State.VOID), write.qbo_id)
+        if write.verb in _STATES:
+            return _external(msgspec.structs.replace(value, state=_STATES[write.verb]), write.qbo_id)
         if write.verb is Verb.DEACTIVATE:
             return msgspec.structs.replace(value, active=False)
         wished = {name: getattr(write.record, name) for name in write.fields if name != "external_id"}
-        if "lines" in wished and isinstance(value, Invoice):
+        if "lines" in wished and isinstance(value, Form):
             wished["lines"] = _lines(value.lines, wished["lines"])
         return _external(msgspec.structs.replace(value, **wished), write.qbo_id)
 
@@ -273,7 +279,7 @@ class MemorySource:
         if write.record is None:
             return Refused("not_writable", "There is no record to create.")
         made = msgspec.structs.replace(write.record, id=self._fresh(write.kind))
-        if isinstance(made, Invoice):
+        if isinstance(made, Form):
             made = msgspec.structs.replace(made, lines=_lines((), made.lines))
         return _external(_lived(made), write.qbo_id)
 
@@ -285,21 +291,20 @@ class MemorySource:
 
 
 def _problems(record: Record) -> list[Problem]:
-    if isinstance(record, Invoice):
-        return rows.invoice_problems(record)
-    return rows.payment_problems(record) if isinstance(record, Payment) else []
+    check = SHAPES[_KINDS[type(record)]].problems
+    return [] if check is None else check(record)
 
 
 def _external(record: Record, qbo_id: str) -> Record:
-    if qbo_id and isinstance(record, Invoice | Payment):
+    if qbo_id and "external_id" in record.__struct_fields__:
         return msgspec.structs.replace(record, external_id=qbo_id)
     return record
 
 
 def _lived(record: Record) -> Record:
     # QBO's invoices are live; on the source's side a living invoice is a published one.
-    if isinstance(record, Invoice) and record.state is State.LIVE:
-        return msgspec.structs.replace(record, state=State.PUBLISHED)
+    if isinstance(record, Form) and record.state is State.LIVE:
+        return msgspec.structs.replace(record, state=SHAPES[_KINDS[type(record)]].living)
     return record
 
 

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, cast
+from typing import Annotated, Any, TypeAlias, cast
 
-from pydantic import ValidationError
+from pydantic import Discriminator, Tag, ValidationError
 
 from syncd.errors import SourceMisconfigured
 from syncd.sources.base import Source
-from syncd.sources.settings import SourceConfig, SqlSourceConfig
+from syncd.sources.ruddr.settings import RuddrSourceConfig
+from syncd.sources.settings import SqlSourceConfig
 
-_ADAPTERS: Mapping[str, str] = {"sql": "syncd.sources.sql.source:SqlSource"}
+_MODELS: Mapping[str, type[SqlSourceConfig | RuddrSourceConfig]] = {"sql": SqlSourceConfig, "ruddr": RuddrSourceConfig}
+_ADAPTERS: Mapping[str, str] = {
+    "sql": "syncd.sources.sql.source:SqlSource",
+    "ruddr": "syncd.sources.ruddr.source:RuddrSource",
+}
+_MANUALS: Mapping[str, str] = {"sql": "docs/source-sql.md", "ruddr": "docs/source-ruddr-api.md"}
+
+
+def _type(given: Any) -> str:
+    found = given.get("type", "sql") if isinstance(given, dict) else getattr(given, "type", "sql")
+    return found if isinstance(found, str) else ""
+
+
+SourceConfig: TypeAlias = Annotated[
+    Annotated[SqlSourceConfig, Tag("sql")] | Annotated[RuddrSourceConfig, Tag("ruddr")],
+    Discriminator(
+        _type,
+        custom_error_type="source_type",
+        custom_error_message=f"one of the types {', '.join(sorted(_ADAPTERS))}",
+    ),
+]
+"""Any source's configuration, told apart by its ``type``."""
 
 
 def source_config(data: Mapping[str, Any]) -> SourceConfig:
@@ -21,9 +43,12 @@ def source_config(data: Mapping[str, Any]) -> SourceConfig:
     if kind not in _ADAPTERS:
         raise SourceMisconfigured(f"source.type: found {kind!r}, expected one of {', '.join(sorted(_ADAPTERS))}.")
     try:
-        return SqlSourceConfig.model_validate(data)
+        return _MODELS[kind].model_validate(data)
     except ValidationError as error:
-        faults = [f"source.{_key(fault['loc'])}: {_said(fault['type'], fault['msg'])}" for fault in error.errors()]
+        faults = [
+            f"source.{_key(fault['loc'])}: {_said(fault['type'], fault['msg'], _MANUALS[kind])}"
+            for fault in error.errors()
+        ]
         raise SourceMisconfigured("The source's configuration cannot be used:\n  - " + "\n  - ".join(faults)) from None
 
 
@@ -34,12 +59,13 @@ def open_source(config: SourceConfig) -> Source:
 
 
 def _key(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc) or "(table)"
+    # What stands in brackets names no key but one of several forms that a value may have.
+    return ".".join(str(part) for part in loc if not str(part).startswith("(")) or "(table)"
 
 
-def _said(kind: str, message: str) -> str:
+def _said(kind: str, message: str, manual: str) -> str:
     if kind == "extra_forbidden":
-        return "this key is not known; see docs/source-sql.md for those that are"
+        return f"this key is not known; see {manual} for those that are"
     if kind == "missing":
         return "this key is required and is not there"
     return message.removeprefix("Value error, ")

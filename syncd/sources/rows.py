@@ -6,7 +6,7 @@ A value that cannot be used raises ``BadValueError`` with what a bookkeeper is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo
 from msgspec import UNSET, UnsetType
 
 from syncd.model.observations import Problem
-from syncd.model.records import Invoice, Payment, State
-from syncd.model.spec import LINE_LIMIT
-from syncd.model.values import AMOUNT_LIMIT, decimal_of, has_control_characters, minor_digits, number, round_money
+from syncd.model.records import Address, State
+from syncd.model.values import AMOUNT_LIMIT, decimal_of, has_control_characters, number
 
 _ISO_4217 = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP
@@ -36,6 +35,9 @@ _EXACT = Context(prec=80)
 
 _TRUE = frozenset({"1", "t", "true", "y", "yes", "on"})
 _FALSE = frozenset({"0", "f", "false", "n", "no", "off", ""})
+
+
+_NOWHERE = Address()
 
 
 class BadValueError(ValueError):
@@ -91,9 +93,11 @@ def _as_text(raw: object) -> str:
     return raw if isinstance(raw, str) else str(raw)
 
 
-def optional_text(raw: object) -> str | UnsetType:
-    """Text, or no opinion where the column is NULL."""
-    return UNSET if raw is None else text(raw)
+def address(raw: object) -> Address:
+    """A postal address from a block of text, its lines one under the other; blank ones say nothing."""
+    if raw is None:
+        return _NOWHERE
+    return Address(tuple(line for line in text(raw).splitlines() if line.strip()))
 
 
 def name(raw: object) -> str:
@@ -131,6 +135,20 @@ def invoice_reference(raw: object) -> str:
             "Part of the payment names no invoice.",
             "Choose the invoice it pays, or remove the part.",
         )
+    return key(raw)
+
+
+def credit_note_reference(raw: object) -> str:
+    """The id of the credit note that is used, which must be there."""
+    if raw is None or raw == "":
+        raise BadValueError("credit_note_missing", "No credit note is set.", "Choose the credit note that is used.")
+    return key(raw)
+
+
+def vendor_reference(raw: object) -> str:
+    """The id of the member of the staff who paid, which must be there."""
+    if raw is None or raw == "":
+        raise BadValueError("vendor_missing", "Nobody is set who paid it.", "Choose the member in the source system.")
     return key(raw)
 
 
@@ -298,102 +316,11 @@ def translated(values: Mapping[str, object], then: Callable[[object], object]) -
 
 
 def dangling(what: str, raw: object) -> Problem:
-    """A reference to a row that does not exist."""
+    """A reference to a row that does not exist. ``what`` is the field that names it."""
+    word = what.replace("_", " ")
     return Problem(
         code=f"{what}_dangling",
-        text=f"It names {what} {key(raw)}, and there is no such {what}.",
-        remedy=f"Choose an existing {what} in the source system.",
+        text=f"It names {word} {key(raw)}, and there is no such {word}.",
+        remedy=f"Choose an existing {word} in the source system.",
         field=what,
-    )
-
-
-def _unit(code: str | UnsetType) -> Decimal:
-    return Decimal(1).scaleb(-minor_digits(code if isinstance(code, str) else ""))
-
-
-_UNITS: dict[object, Decimal] = {}
-
-
-def invoice_problems(invoice: Invoice) -> list[Problem]:
-    """What is wrong with an invoice as a whole: too many lines, or a total that is not the sum of its parts.
-
-    Quantity times rate may differ from a line's amount (people round); the total may not.
-    """
-    found: list[Problem] = []
-    lines = invoice.lines
-    if len(lines) > LINE_LIMIT:
-        found.append(
-            Problem(
-                code="too_many_lines",
-                text=f"The invoice has {len(lines):,} lines; QuickBooks takes {LINE_LIMIT:,}.",
-                remedy="Split the invoice in the source system.",
-                field="lines",
-            )
-        )
-    code = invoice.currency
-    unit = _UNITS.get(code)
-    if unit is None:
-        unit = _UNITS[code] = _unit(code)
-    parts = [line.amount for line in lines]
-    if invoice.discount:
-        parts.append(-invoice.discount)
-    if invoice.tax:
-        parts.append(invoice.tax)
-    total = sum(parts, start=Decimal(0))
-    if total != invoice.total or any(part % unit for part in parts):
-        found.extend(_sum_problem(parts, invoice.total, code if isinstance(code, str) else ""))
-    return found
-
-
-def _sum_problem(parts: Iterable[Decimal], total: Decimal, code: str) -> list[Problem]:
-    # Each part is rounded by itself, as it is when it is compared and when it is sent.
-    due = sum((round_money(part, code) for part in parts), start=Decimal(0))
-    said = round_money(total, code)
-    if due == said:
-        return []
-    return [
-        Problem(
-            code="total_mismatch",
-            text=f"The lines less discount plus tax come to {due}, but the total says {said}.",
-            remedy="Correct the lines, discount, tax or total in the source system.",
-            field="total",
-        )
-    ]
-
-
-def payment_problems(payment: Payment) -> list[Problem]:
-    """What is wrong with a payment as a whole: more allocated than received, or an invoice named twice."""
-    code = payment.currency if isinstance(payment.currency, str) else ""
-    spread = sum((round_money(part.amount, code) for part in payment.allocations), start=Decimal(0))
-    received = round_money(payment.amount, code)
-    found: list[Problem] = []
-    if spread > received:
-        found.append(
-            Problem(
-                code="allocated_too_much",
-                text=f"{spread} is spread over invoices, but the payment is {received}.",
-                remedy="Correct the payment or its parts in the source system.",
-                field="allocations",
-            )
-        )
-    if len({part.invoice for part in payment.allocations}) != len(payment.allocations):
-        found.append(
-            Problem(
-                code="allocated_twice",
-                text="Two parts of the payment pay the same invoice.",
-                remedy="Put the parts that pay one invoice together.",
-                field="allocations",
-            )
-        )
-    return found
-
-
-def duplicate_number(number_text: str, ids: Sequence[str]) -> Problem:
-    """The same number on several live invoices."""
-    named = ", ".join(sorted(ids)[:5]) + (", ..." if len(ids) > 5 else "")
-    return Problem(
-        code="duplicate_number",
-        text=f"The number {number_text!r} is on {len(ids)} live invoices (ids {named}).",
-        remedy="Give each invoice its own number in the source system.",
-        field="number",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from syncd.sources import settings
+from syncd.sources import expressions, kinds, settings
 from syncd.sources.registry import source_config
 from syncd.sources.sql import layout
 
@@ -20,8 +20,9 @@ WORDS = set(re.findall(r"`(\w+)`", PAGE)) | set(re.findall(r"(\w+) =", PAGE))
 def keys() -> set[str]:
     models = [
         model
-        for model in vars(settings).values()
-        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == settings.__name__
+        for module in (expressions, kinds, settings)
+        for model in vars(module).values()
+        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
     ]
     return {field.alias or name for model in models for name, field in model.model_fields.items()}
 
@@ -34,7 +35,15 @@ def test_every_key_is_documented(key: str) -> None:
 def test_every_table_and_column_is_documented() -> None:
     for table in layout.metadata.sorted_tables:
         assert {table.name, *(column.name for column in table.columns)} <= WORDS
-    assert layout.VERSION_TABLE in WORDS
+    assert {layout.VERSION_TABLE, layout.STATUS_VIEW} <= WORDS
+
+
+@pytest.mark.parametrize("kind", sorted(kinds.SqlMapping.model_fields.keys() - {"write_log"}))
+def test_every_field_stands_in_the_row_of_its_kind(kind: str) -> None:
+    table = kinds.SqlMapping.model_fields[kind].annotation
+    fields = table.__args__[0].model_fields["fields"].annotation.model_fields  # type: ignore[union-attr]
+    row = next(line for line in PAGE.splitlines() if re.match(rf"\| {kind.replace('_', ' ')} \|", line))
+    assert set(fields) <= set(re.findall(r"`(\w+)`", row))
 
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))

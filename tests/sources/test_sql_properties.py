@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Address, Invoice, Kind, Line
+from syncd.model.records import UNSET, Address, Allocation, CreditUse, Invoice, Kind, Line
 from syncd.model.values import AMOUNT_LIMIT, has_control_characters
 from syncd.model.writes import Done, SourceWrite, Verb
-from syncd.sources import rows
+from syncd.sources import rows, whole
 from syncd.sources.lines import matched
 from syncd.sources.rows import BadValueError
 from tests.sources.conftest import DIALECTS
-from tests.sources.worlds import SqlWorld, client, invoice, line
+from tests.sources.worlds import SqlWorld, client, credit_note, invoice, line, payment
 
 # Function-scoped fixtures are meant to be shared by the examples here: one database, many rows.
 PROFILE = settings(
@@ -52,6 +52,13 @@ def party(request: pytest.FixtureRequest, make_world: Callable[..., SqlWorld]) -
     """A world with a client."""
     world = make_world(request.param)
     return world, world.add(client())
+
+
+@pytest.fixture
+def documents(party: tuple[SqlWorld, str]) -> tuple[SqlWorld, str, list[str], list[str]]:
+    """Four invoices and four credit notes of a client."""
+    world, who = party
+    return world, who, [world.add(invoice(who)) for _ in range(4)], [world.add(credit_note(who)) for _ in range(4)]
 
 
 def create(world: SqlWorld, kind: Kind, record: Any) -> Any:
@@ -91,6 +98,78 @@ def test_invoices_come_back_as_they_were_sent(
     plain = tuple(msgspec.structs.replace(part, id="") for part in made.lines)
     assert msgspec.structs.replace(made, id="", lines=plain) == sent
     assert world.source.read(Kind.INVOICE, [made.id])[made.id].record == made  # type: ignore[union-attr]
+
+
+BLOCKS = TEXT.map(lambda text: Address(lines=tuple(part for part in text.splitlines() if part.strip())))
+SHARES = st.decimals(0, 1, places=8)
+
+
+@PROFILE
+@given(
+    make=st.sampled_from([(Kind.INVOICE, invoice), (Kind.CREDIT_NOTE, credit_note)]),
+    bill_to=BLOCKS,
+    emails=TEXT,
+    tax=st.decimals(0, 99, places=2),
+    rate=SHARES | st.just(UNSET),
+    exchange=RATES | st.just(UNSET),
+    inclusive=st.booleans(),
+)
+def test_forms_come_back_with_all_that_stands_on_them(
+    party: tuple[SqlWorld, str],
+    make: Any,
+    bill_to: Address,
+    emails: str,
+    tax: Decimal,
+    rate: Any,
+    exchange: Any,
+    inclusive: bool,
+) -> None:
+    kind, form = make
+    more = {"tax_rate": rate, "exchange_rate": exchange, "transaction_number": "17", "tax_inclusive": inclusive}
+    sent = form(party[1], line("10.00"), bill_to=bill_to, emails=emails, tax=tax, **more)
+    made = create(party[0], kind, sent)
+    plain = tuple(msgspec.structs.replace(part, id="") for part in made.lines)
+    # What a block of text cannot hold of an address is its division into lines at odd characters.
+    assert made.bill_to == bill_to
+    assert msgspec.structs.replace(made, id="", lines=plain) == sent
+
+
+PARTS = st.dictionaries(st.integers(0, 3), st.decimals("0.01", 1000, places=2), max_size=4)
+
+
+@PROFILE
+@given(first=st.tuples(PARTS, PARTS), then=st.tuples(PARTS, PARTS))
+def test_the_parts_of_a_payment_become_what_is_wished(
+    documents: tuple[SqlWorld, str, list[str], list[str]], first: Any, then: Any
+) -> None:
+    world, who, bills, notes = documents
+
+    def parts(wished: Any) -> dict[str, Any]:
+        paid, used = wished
+        return {
+            "allocations": tuple(Allocation(bills[place], amount) for place, amount in paid.items()),
+            "credits": tuple(CreditUse(notes[place], amount) for place, amount in used.items()),
+        }
+
+    made = create(world, Kind.PAYMENT, payment(who, "9999.00", **parts(first)))
+    seen = world.source.read(Kind.PAYMENT, [made.id])[made.id]
+    assert isinstance(seen, Present)
+    wished = msgspec.structs.replace(seen.record, **parts(then))
+    create.count += 1  # type: ignore[attr-defined]
+    write = SourceWrite(
+        f"p-{create.count}",  # type: ignore[attr-defined]
+        Kind.PAYMENT,
+        Verb.UPDATE,
+        made.id,
+        seen.version,
+        ("allocations", "credits"),
+        wished,
+    )
+    outcome = world.source.write([write])[0]
+    assert isinstance(outcome, Done), outcome
+    after = outcome.after.record  # type: ignore[union-attr]
+    assert sorted(after.allocations, key=str) == sorted(wished.allocations, key=str)
+    assert sorted(after.credits, key=str) == sorted(wished.credits, key=str)
 
 
 @PROFILE
@@ -167,15 +246,15 @@ def fault(read: Callable[[Any], object], raw: object) -> BadValueError | None:
 def test_a_total_that_is_one_cent_off_is_always_found(amounts: list[Decimal], cents: int) -> None:
     total = sum(amounts, Decimal(0)) + Decimal(cents) / 100
     made = invoice("1", *(line(str(amount)) for amount in amounts), total=total)
-    assert bool(rows.invoice_problems(made)) == bool(cents)
+    assert bool(whole.form_problems(made)) == bool(cents)
 
 
 def test_fractions_of_a_cent_that_cancel_are_found() -> None:
     """Each line is rounded by itself when it is sent: 10.005 twice is 20.02 there, and not 20.01."""
     made = invoice("1", line("10.005"), line("10.005"), total=Decimal("20.01"))
-    assert [problem.code for problem in rows.invoice_problems(made)] == ["total_mismatch"]
+    assert [problem.code for problem in whole.form_problems(made)] == ["total_mismatch"]
     yen = invoice("1", line("10.5"), currency="JPY", total=Decimal("10.5"))
-    assert rows.invoice_problems(yen) == []
+    assert whole.form_problems(yen) == []
 
 
 def test_a_flawed_row_changes_its_version_with_its_content(make_world: Callable[..., SqlWorld]) -> None:

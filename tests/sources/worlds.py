@@ -12,10 +12,24 @@ import sqlalchemy as sa
 
 from syncd.errors import SourceUnavailable
 from syncd.model.observations import Problem
-from syncd.model.records import UNSET, Address, Client, Invoice, Item, Kind, Line, Payment, Record, State
+from syncd.model.records import (
+    UNSET,
+    Address,
+    Client,
+    CreditApplication,
+    CreditNote,
+    Expense,
+    Invoice,
+    Kind,
+    Line,
+    Payment,
+    Record,
+    State,
+)
 from syncd.sources.base import Source
 from syncd.sources.memory import MemorySource
 from syncd.sources.registry import open_source, source_config
+from syncd.sources.shapes import SHAPES
 from syncd.sources.sql import create_reference_schema, layout
 
 
@@ -27,29 +41,52 @@ def line(amount: str = "10.00", description: str = "Work", **more: Any) -> Line:
     return Line(amount=Decimal(amount), description=description, **more)
 
 
-def invoice(client_id: str, *lines: Line, **more: Any) -> Invoice:
+_FORM: dict[str, Any] = {
+    "id": "",
+    "issue_date": date(2026, 3, 1),
+    "currency": "USD",
+    "state": State.PUBLISHED,
+    "number": "",
+    "transaction_number": "",
+    "bill_to": Address(),
+    "emails": "",
+    "cc_emails": "",
+    "notes": "",
+    "tax": Decimal(0),
+    "tax_code": "",
+    "tax_inclusive": False,
+}
+
+
+def _form(client_id: str, lines: tuple[Line, ...], /, **more: Any) -> dict[str, Any]:
     lines = lines or (line(),)
-    values: dict[str, Any] = {
-        "id": "",
-        "client": client_id,
-        "issue_date": date(2026, 3, 1),
-        "currency": "USD",
-        "state": State.PUBLISHED,
-        "number": "",
-        "notes": "",
-        "discount": Decimal(0),
-        "tax": Decimal(0),
-        "tax_code": "",
-        "lines": lines,
-        **more,
-    }
-    values.setdefault("total", sum((part.amount for part in lines), Decimal(0)) - values["discount"] + values["tax"])
-    return Invoice(**values)
+    values: dict[str, Any] = {**_FORM, "client": client_id, "lines": lines, **more}
+    added = Decimal(0) if values["tax_inclusive"] else values["tax"]
+    values.setdefault("total", sum((part.amount for part in lines), added) - values.get("discount", Decimal(0)))
+    return values
+
+
+def invoice(client_id: str, *lines: Line, **more: Any) -> Invoice:
+    return Invoice(**_form(client_id, lines, **{"discount": Decimal(0), **more}))
+
+
+def credit_note(client_id: str, *lines: Line, **more: Any) -> CreditNote:
+    return CreditNote(**_form(client_id, lines, **more))
 
 
 def payment(client_id: str, amount: str = "10.00", **more: Any) -> Payment:
-    values = {"currency": "USD", "reference": "", "notes": "", "allocations": (), **more}
+    values = {"currency": "USD", "reference": "", "notes": "", "method": "", "allocations": (), **more}
     return Payment(**{"id": "", "client": client_id, "date": date(2026, 3, 9), "amount": Decimal(amount), **values})
+
+
+def application(client_id: str, credit_note_id: str, **more: Any) -> CreditApplication:
+    values = {"currency": "USD", "date": date(2026, 3, 10), "allocations": (), **more}
+    return CreditApplication(**{"id": "", "client": client_id, "credit_note": credit_note_id, **values})
+
+
+def expense(vendor_id: str, amount: str = "12.50", **more: Any) -> Expense:
+    values = {"date": date(2026, 3, 3), "approved": True, "reimbursable": True, "currency": "USD", **more}
+    return Expense(**{"id": "", "vendor": vendor_id, "amount": Decimal(amount), **values})
 
 
 class World(Protocol):
@@ -61,7 +98,7 @@ class World(Protocol):
         """Enter a record; returns its id."""
 
     def rename(self, kind: Kind, record_id: str, text: str) -> None:
-        """Change one field of a record: a client's or item's name, notes otherwise."""
+        """Change one field of a record: its name where it has one, else its notes, else its currency."""
 
     def remove(self, kind: Kind, record_id: str) -> None:
         """Delete a record."""
@@ -82,9 +119,9 @@ class MemoryWorld:
 
     def rename(self, kind: Kind, record_id: str, text: str) -> None:
         seen = self.source.read(kind, [record_id])[record_id]
-        field = "name" if kind in {Kind.CLIENT, Kind.ITEM} else "notes"
+        field = told(kind)
         values = {name: getattr(seen.record, name) for name in seen.record.__struct_fields__}
-        self.source.put(type(seen.record)(**{**values, field: text}))
+        self.source.put(type(seen.record)(**{**values, field: "EUR" if field == "currency" else text}))
 
     def remove(self, kind: Kind, record_id: str) -> None:
         self.source.remove(kind, record_id)
@@ -137,59 +174,52 @@ class SqlWorld:
             return str(connection.execute(sa.text(statement), dict(values)).lastrowid)
 
     def add(self, record: Record) -> str:
-        if isinstance(record, Client):
-            address = record.address if isinstance(record.address, Address) else Address()
-            parts = {n: getattr(address, n) for n in ("city", "region", "postal_code", "country")}
-            return self.insert(
-                "client",
-                {
-                    "name": record.name,
-                    "currency": plain(record.currency),
-                    "email": plain(record.email),
-                    "address": "\n".join(address.lines),
-                    "active": record.active,
-                    **parts,
-                },
-            )
-        if isinstance(record, Item):
-            return self.insert("item", {"name": record.name, "active": record.active})
-        if isinstance(record, Payment):
-            return self._add_payment(record)
-        names = ("number", "issue_date", "due_date", "currency", "discount", "tax", "tax_code", "total", "notes")
-        values = {name: plain(getattr(record, name)) for name in names}
-        values |= {"client_id": int(record.client), "state": record.state.value, "qbo_id": record.external_id or None}
-        record_id = self.insert("invoice", values)
-        for place, part in enumerate(record.lines):
-            self.add_line(record_id, part, place + 1)
+        """By the names of columns alone; what has no column is left out, and what the record does not say, too."""
+        kind = next(kind for kind, shape in SHAPES.items() if shape.make is type(record))
+        record_id = self.insert(table_of(kind), self._row(table_of(kind), record))
+        for place, part in enumerate(getattr(record, "lines", ())):
+            self.add_line(record_id, part, place + 1, kind)
+        parts = {Kind.CREDIT_APPLICATION: "credit_application_part"}.get(kind, "payment_allocation")
+        for part in getattr(record, "allocations", ()):
+            self.insert(parts, self._row(parts, part) | {f"{kind}_id": int(record_id)})
+        for part in getattr(record, "credits", ()):
+            self.insert("payment_credit", self._row("payment_credit", part) | {"payment_id": int(record_id)})
         return record_id
 
-    def add_line(self, invoice_id: str, part: Line, place: int) -> str:
-        names = ("description", "quantity", "rate", "amount", "taxable")
-        values = {name: plain(getattr(part, name)) for name in names}
-        values |= {"invoice_id": int(invoice_id), "position": place, "item_id": int(part.item) if part.item else None}
-        return self.insert("invoice_line", values)
+    def add_line(self, form_id: str, part: Line, place: int, kind: Kind = Kind.INVOICE) -> str:
+        values = self._row(f"{kind}_line", part)
+        return self.insert(f"{kind}_line", values | {f"{kind}_id": int(form_id), "position": place})
 
-    def _add_payment(self, record: Payment) -> str:
-        values = {name: plain(getattr(record, name)) for name in ("date", "amount", "currency", "reference", "notes")}
-        values |= {"client_id": int(record.client), "qbo_id": record.external_id or None}
-        record_id = self.insert("payment", values)
-        for part in record.allocations:
-            values = {"payment_id": int(record_id), "invoice_id": int(part.invoice), "amount": plain(part.amount)}
-            self.insert("payment_allocation", values)
-        return record_id
+    def _row(self, table: str, record: Any) -> dict[str, Any]:
+        columns = layout.metadata.tables[table].columns.keys()
+        values: dict[str, Any] = {}
+        for name in record.__struct_fields__:
+            value, column = getattr(record, name), _COLUMNS.get(name, name)
+            if name == "approved" and "status" in columns:
+                values["status"] = "approved" if value else "pending_approval"
+            if column not in columns or name == "id" or value is UNSET:
+                continue
+            if isinstance(value, Address):
+                values[column] = "\n".join(value.lines)
+                parts = ("city", "region", "postal_code", "country")
+                values |= {part: getattr(value, part) for part in parts if part in columns}
+            elif column.endswith("_id") and column != "qbo_id":
+                values[column] = int(value) if value else None
+            else:
+                values[column] = (value or None) if column == "qbo_id" else plain(value)
+        return values
 
     def rename(self, kind: Kind, record_id: str, text: str) -> None:
-        field = "name" if kind in {Kind.CLIENT, Kind.ITEM} else "notes"
-        self.sql(f"UPDATE {kind} SET {field} = :text WHERE id = :id", text=text, id=int(record_id))
+        field = told(kind)
+        text = "EUR" if field == "currency" else text
+        self.sql(f"UPDATE {table_of(kind)} SET {field} = :text WHERE id = :id", text=text, id=int(record_id))
 
     def remove(self, kind: Kind, record_id: str) -> None:
-        self.sql(f"DELETE FROM {kind} WHERE id = :id", id=int(record_id))
+        self.sql(f"DELETE FROM {table_of(kind)} WHERE id = :id", id=int(record_id))
 
     def spoil(self, kind: Kind, record_id: str) -> None:
-        if kind in {Kind.CLIENT, Kind.ITEM}:
-            self.sql(f"UPDATE {kind} SET name = '' WHERE id = :id", id=int(record_id))
-        else:
-            self.sql(f"UPDATE {kind} SET currency = 'ZZZ' WHERE id = :id", id=int(record_id))
+        wrong = "name = ''" if told(kind) == "name" else "currency = 'ZZZ'"
+        self.sql(f"UPDATE {table_of(kind)} SET {wrong} WHERE id = :id", id=int(record_id))
 
     @contextmanager
     def outage(self) -> Iterator[None]:
@@ -216,11 +246,49 @@ class SqlWorld:
         self.people.dispose()
 
 
+_COLUMNS = {
+    "save": "save_to_qbo",
+    "remove": "remove_from_qbo",
+    "external_id": "qbo_id",
+    "vendor": "member_id",
+    **{name: f"{name}_id" for name in ("client", "item", "invoice", "credit_note", "method", "category", "project")},
+}
+_TABLES = {Kind.TAX_CODE: "tax_rate", Kind.CATEGORY: "expense_category", Kind.VENDOR: "member"}
+
+
+def table_of(kind: Kind) -> str:
+    """The table of the reference schema that holds a kind."""
+    return _TABLES.get(kind, kind.value)
+
+
+def told(kind: Kind) -> str:
+    """The field that people change in these tests."""
+    fields = SHAPES[kind].make.__struct_fields__
+    return next(field for field in ("name", "notes", "currency") if field in fields)
+
+
 def plain(value: Any) -> Any:
     """A value as any program would bind it: exact numbers and dates as text where the database has no type for them."""
     if value is UNSET:
         return None
+    if isinstance(value, State):
+        return value.value
     return format(value, "f") if isinstance(value, Decimal) else value.isoformat() if isinstance(value, date) else value
 
 
-__all__ = ["MemoryWorld", "SourceUnavailable", "SqlWorld", "World", "client", "invoice", "line", "payment", "plain"]
+__all__ = [
+    "MemoryWorld",
+    "SourceUnavailable",
+    "SqlWorld",
+    "World",
+    "application",
+    "client",
+    "credit_note",
+    "expense",
+    "invoice",
+    "line",
+    "payment",
+    "plain",
+    "table_of",
+    "told",
+]

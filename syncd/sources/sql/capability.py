@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from syncd.model.records import Kind
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.sources.base import KindCapability
-from syncd.sources.settings import (
-    AllocationTable,
-    ChildTable,
-    ClientTable,
-    Expression,
-    InvoiceTable,
-    ItemTable,
-    KindTable,
-    LineTable,
-    PaymentTable,
-    SqlMapping,
-)
+from syncd.sources.expressions import AddressColumns, ChildTable, Expression
+from syncd.sources.kinds import KindTable, SqlMapping
+from syncd.sources.shapes import SHAPES, Part
 
 
 def capabilities(mapping: SqlMapping, read_only: frozenset[Kind]) -> dict[Kind, KindCapability]:
@@ -29,54 +22,70 @@ def capabilities(mapping: SqlMapping, read_only: frozenset[Kind]) -> dict[Kind, 
 
 
 def _capability(kind: Kind, table: KindTable, mapping: SqlMapping, read_only: bool) -> KindCapability:
-    spec = SPECS[kind]
-    child = child_table(table)
-    held = {name for name in spec.fields if getattr(table.fields, name, None) is not None}
-    if kind is Kind.INVOICE:
-        held.add("total")
-    writable = {name for name in held if name == "address" or is_column(getattr(table.fields, name, None))}
-    if isinstance(child, LineTable):
-        held.add("lines")
-        held |= {f"line.{part}" for part in spec.line_fields if getattr(child.fields, part) is not None}
-        if child.fields.item_name is not None:
-            held.add("line.item")  # a name does as well as an id
-        writable |= {f"line.{part}" for part in spec.line_fields if is_column(getattr(child.fields, part))}
-        if is_column(child.fields.amount):
-            writable.add("lines")
-    if isinstance(child, AllocationTable):
-        held.add("allocations")
-        if is_column(child.fields.amount) and is_column(child.fields.invoice):
-            writable.add("allocations")
-    verbs = frozenset() if read_only else _verbs(table, mapping)
+    spec, shape = SPECS[kind], SHAPES[kind]
+    held = {name for name in spec.fields if _origins(table.fields, name)}
+    if "total" in spec.fields:
+        held.add("total")  # where no column has it, it is the sum of the parts
+    writable = {name for name in held if any(is_writable(origin) for origin in _origins(table.fields, name))}
+    for part, child in child_tables(kind, table):
+        fields = fields_of(child)
+        held.add(part.member)
+        if part.keyed:
+            if is_column(fields.amount) and is_column(getattr(fields, part.refers[0])):
+                writable.add(part.member)
+            continue
+        held |= {f"line.{name}" for name in spec.line_fields if _origins(fields, name)}
+        writable |= {f"line.{name}" for name in spec.line_fields if is_column(getattr(fields, name))}
+        if is_column(fields.amount):
+            writable.add(part.member)
+    verbs = frozenset() if read_only else _verbs(kind, table, mapping)
+    if shape.only is not None:
+        writable &= shape.only
     return KindCapability(
         fields=frozenset(held),
         writable=frozenset(writable) if verbs else frozenset(),
         verbs=verbs,
         feed=table.changed is not None,
-        external_id=table.qbo_id is not None,
+        external_id=table.qbo_id is not None and shape.has_external_id,
     )
 
 
-def _verbs(table: KindTable, mapping: SqlMapping) -> frozenset[Verb]:
-    verbs = {Verb.UPDATE}
-    # A lost answer to a create must be recognisable afterwards, by the write log or by QBO's id.
-    if mapping.write_log is not None or table.qbo_id is not None:
-        verbs.add(Verb.CREATE)
-    if isinstance(table, ClientTable | ItemTable):
-        if is_column(table.fields.active) and stored_as(table.fields.active, False) is not None:
-            verbs.add(Verb.DEACTIVATE)
-    elif isinstance(table, InvoiceTable | PaymentTable):
-        verbs.add(Verb.DELETE)
-        if is_column(table.fields.state) and stored_as(table.fields.state, "void") is not None:
-            verbs.add(Verb.VOID)
-    return frozenset(verbs)
+def _verbs(kind: Kind, table: KindTable, mapping: SqlMapping) -> frozenset[Verb]:
+    active, state = getattr(table.fields, "active", None), getattr(table.fields, "state", None)
+    able = {
+        # A lost answer to a create must be recognisable afterwards, by the write log or by QBO's id.
+        Verb.CREATE: mapping.write_log is not None or table.qbo_id is not None,
+        Verb.UPDATE: True,
+        Verb.DELETE: True,
+        Verb.DEACTIVATE: is_column(active) and stored_as(active, False) is not None,
+        Verb.VOID: is_column(state) and stored_as(state, "void") is not None,
+        Verb.WITHDRAW: is_column(state) and stored_as(state, "draft") is not None,
+    }
+    return frozenset(verb for verb in SHAPES[kind].verbs if able[verb])
 
 
-def child_table(table: KindTable) -> ChildTable | None:
-    """The table of lines or allocations, for kinds that have one."""
-    if isinstance(table, InvoiceTable):
-        return table.lines
-    return table.allocations if isinstance(table, PaymentTable) else None
+def child_tables(kind: Kind, table: KindTable) -> list[tuple[Part, ChildTable]]:
+    """The tables of a record's parts, those that are mapped."""
+    found = ((part, getattr(table, part.member)) for part in SHAPES[kind].parts)
+    return [(part, child) for part, child in found if child is not None]
+
+
+def fields_of(child: ChildTable) -> Any:
+    """The fields of a table of parts; each such table has its own sort of them."""
+    return child.fields  # type: ignore[attr-defined]  # every table of parts has fields, their base has not
+
+
+def _origins(fields: Any, name: str) -> list[Expression | AddressColumns]:
+    """Where a field comes from: from itself, or from the name of what it refers to, which does as well."""
+    found = (getattr(fields, name, None), getattr(fields, f"{name}_name", None))
+    return [origin for origin in found if origin is not None]
+
+
+def is_writable(origin: Expression | AddressColumns | None) -> bool:
+    """Whether a field can be written: its columns are the table's own and not those of a join."""
+    if isinstance(origin, AddressColumns):
+        return bool(origin.columns) and not any("." in column for column in origin.columns)
+    return is_column(origin)
 
 
 def is_column(expression: Expression | None) -> bool:

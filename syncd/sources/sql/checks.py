@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from syncd.errors import SourceMisconfigured, SourceUnavailable
 from syncd.model.records import Kind
 from syncd.sources.base import Finding, KindCapability
-from syncd.sources.settings import SqlMapping, SqlSourceConfig
+from syncd.sources.kinds import SqlMapping
+from syncd.sources.settings import SqlSourceConfig
 from syncd.sources.sql import feed, mapping, reference
 from syncd.sources.sql.engine import Database
 from syncd.sources.sql.mapping import Compiled
@@ -63,7 +64,7 @@ def _check(
             yield Finding("error", "source schema", fault, _KEEP)
             return
         yield Finding("ok", "source schema", f"The reference schema is there, revision {reference.newest_revision()}.")
-    compiled, problems = mapping.try_mapping(database, connection, described)
+    compiled, problems = mapping.try_mapping(database, connection, described, config.business_units)
     for problem in problems:
         key, _, said = problem.partition(": ")
         yield Finding("error", f"source.{key}", said, f"Correct source.{key}.")
@@ -85,8 +86,9 @@ def _check(
 def _kinds(
     connection: sa.Connection, compiled: Compiled, capabilities: Mapping[Kind, KindCapability]
 ) -> Iterator[Finding]:
+    counts = feed.count_all(connection, compiled.readers.values(), {})
     for kind, reader in compiled.readers.items():
-        count = connection.execute(feed.tally_statement(reader, None)).one()[0]
+        count = counts[kind].rows
         able = capabilities[kind]
         how = "changes are asked for" if able.feed else "every cycle reads all of them"
         may = ", ".join(sorted(able.verbs)) or "nothing"

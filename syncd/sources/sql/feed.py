@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -50,49 +51,97 @@ def parse(text: str, scope: str) -> Watermark | None:
     return mark if mark.scope == scope and mark.v == 1 else None
 
 
-def tally_statement(reader: KindReader, before: Tally | None) -> sa.Select[Any]:
-    """One row: rows, tombstones, maximum and sum of keys, and number and sum of keys above the former maximum."""
+class Count(NamedTuple):
+    """What the database says of a kind now: rows, tombstones, and for integer keys their maximum and sum, and number
+    and sum of the keys above the maximum of before (None: not asked for)."""
+
+    rows: int
+    dead: int
+    top: int | None
+    sum: int | None
+    fresh: int | None
+    fresh_sum: int | None
+
+    def tally(self) -> Tally:
+        """To be remembered."""
+        top, total = ("" if number is None else str(number) for number in (self.top, self.sum))
+        return Tally(rows=self.rows, dead=self.dead, top=top, sum=total)
+
+
+def count_all(
+    connection: sa.Connection, readers: Iterable[KindReader], tallies: Mapping[str, Tally]
+) -> dict[Kind, Count]:
+    """The counts of all these kinds, in one statement; ``tallies`` are those of the time before, by kind."""
+    asked = list(readers)
+    each = [_tally_statement(place, reader, tallies.get(reader.kind.value)) for place, reader in enumerate(asked)]
+    found = connection.execute(sa.union_all(*each)).fetchall()
+    return {asked[row[0]].kind: Count(int(row[1]), int(row[2]), *map(_number, row[3:])) for row in found}
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _tally_statement(place: int, reader: KindReader, before: Tally | None) -> sa.Select[Any]:
     key = reader.id_column
-    none: sa.ColumnElement[Any] = sa.literal_column("0")
-    dead: sa.ColumnElement[Any] = none
-    if reader.tombstones is not None:
-        dead = sa.select(sa.func.count()).select_from(reader.tombstones.subquery()).scalar_subquery()
-    parts: list[sa.ColumnElement[Any]] = [sa.func.count(), dead]
+    # NULL with a type of its own: PostgreSQL would take one without for text.
+    none: sa.ColumnElement[Any] = sa.cast(sa.null(), sa.BigInteger())
+    dead: sa.ColumnElement[Any] = sa.literal_column("0")
+    if reader.graves is not None:
+        graves = reader.graves.select(reader.graves.record)
+        dead = sa.select(sa.func.count()).select_from(graves.subquery()).scalar_subquery()
+    top, total, fresh, fresh_total = none, none, none, none
     if reader.id_is_integer:
-        # Sums leave the range of a 64-bit integer only with ids no sequence hands out, yet SQLite would then fail.
-        total = sa.func.total if reader.tombstones is not None else sa.func.sum
-        parts.append(sa.func.max(key))
-        parts.append(none if reader.tombstones is not None else total(key))
+        top = sa.func.max(key)
+        if reader.graves is None:
+            total = sa.func.sum(key)
         if before is not None and before.top:
             newer = key > int(before.top)
-            parts.append(sa.func.count(sa.case((newer, 1))))
-            parts.append(none if reader.tombstones is not None else total(sa.case((newer, key), else_=0)))
-    statement = sa.select(*parts).select_from(reader.found.table)
+            fresh = sa.func.count(sa.case((newer, 1)))
+            if reader.graves is None:
+                fresh_total = sa.func.sum(sa.case((newer, key), else_=0))
+    parts: tuple[sa.ColumnElement[Any], ...] = (
+        sa.literal_column(str(place)),
+        reader.count,
+        dead,
+        top,
+        total,
+        fresh,
+        fresh_total,
+    )
+    statement = sa.select(*(part.label(f"n{number}") for number, part in enumerate(parts))).select_from(reader.rows)
     return statement if reader.where is None else statement.where(reader.where)
 
 
-def tally_of(row: Any) -> Tally:
-    """What ``tally_statement`` answered, to be remembered."""
-    top = str(row[2]) if len(row) > 2 and row[2] is not None else ""
-    total = str(int(row[3])) if len(row) > 3 and row[3] is not None else ""
-    return Tally(rows=int(row[0]), dead=int(row[1] or 0), top=top, sum=total)
-
-
-def explained(reader: KindReader, before: Tally | None, row: Any) -> bool:
+def explained(reader: KindReader, before: Tally | None, now: Count) -> bool:
     """Whether the rows now are those of before, plus new ones, minus those that a tombstone names.
 
     If not, rows went without a trace (or came in late under old keys): the keys have to be compared.
     """
     if before is None:
         return False
-    now = tally_of(row)
-    fresh = int(row[4]) if len(row) > 4 else now.rows if reader.id_is_integer and not before.rows else 0
-    if reader.tombstones is not None:
+    fresh = now.fresh
+    if fresh is None:
+        fresh = now.rows if reader.id_is_integer and not before.rows else 0
+    if reader.graves is not None:
         return now.rows + now.dead == before.rows + before.dead + fresh
     if not reader.id_is_integer:
         return False  # equal counts may hide one row gone and another come
-    fresh_sum = int(row[5] or 0) if len(row) > 5 else int(now.sum or 0)
-    return now.rows == before.rows + fresh and int(now.sum or 0) == int(before.sum or 0) + fresh_sum
+    fresh_sum = now.sum if now.fresh is None else now.fresh_sum
+    return now.rows == before.rows + fresh and (now.sum or 0) == int(before.sum or 0) + (fresh_sum or 0)
+
+
+def moved(
+    connection: sa.Connection, recent: Mapping[Kind, tuple[sa.Select[Any], sa.Select[Any] | None]]
+) -> dict[Kind, tuple[bool, bool]]:
+    """For each kind whether its two statements (changed rows, tombstones) would find anything, in one statement."""
+    if not recent:
+        return {}
+    asked: list[sa.ColumnElement[Any]] = []
+    for rows, graves in recent.values():
+        asked += [rows.exists(), sa.false() if graves is None else graves.exists()]
+    found = connection.execute(sa.select(*(part.label(f"m{place}") for place, part in enumerate(asked)))).one()
+    return {kind: (bool(found[2 * place]), bool(found[2 * place + 1])) for place, kind in enumerate(recent)}
 
 
 def since(mark: Watermark, overlap_seconds: int) -> datetime:

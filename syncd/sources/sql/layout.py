@@ -10,12 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from syncd.sources.settings import SqlMapping
-
 VERSION_TABLE = "syncd_source_version"
 TOMBSTONE = "syncd_tombstone"
 WRITE_LOG = "syncd_write"
-KINDS = ("client", "item", "invoice", "payment")
+STATUS_VIEW = "invoice_status"
 
 CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -71,6 +69,61 @@ def _tracked() -> list[sa.Column[Any]]:
     ]
 
 
+def _money(name: str) -> sa.Column[Any]:
+    return sa.Column(name, exact(6), nullable=False, server_default="0")
+
+
+def _ref(name: str, table: str) -> sa.Column[Any]:
+    return sa.Column(name, row_id(), sa.ForeignKey(f"{table}.id"), index=True)
+
+
+def _parent(name: str, table: str, *, index: bool = True) -> sa.Column[Any]:
+    own = sa.ForeignKey(f"{table}.id", ondelete="CASCADE")
+    return sa.Column(name, row_id(), own, nullable=False, index=index)
+
+
+def _unit() -> sa.Column[Any]:
+    return sa.Column("business_unit", short_text(200), nullable=False, server_default="")
+
+
+def _ids_by_unit() -> list[Any]:
+    """QBO's id of a document. Business units may be companies of their own, which count their ids alike (R-115)."""
+    return [_unit(), sa.Column("qbo_id", short_text(64)), sa.UniqueConstraint("business_unit", "qbo_id")]
+
+
+def _qbo_id() -> sa.Column[Any]:
+    return sa.Column("qbo_id", short_text(64), unique=True)
+
+
+def _ticks() -> list[sa.Column[Any]]:
+    # No default: NULL says that nobody was asked, and the settings decide.
+    return [sa.Column(name, sa.Boolean(), nullable=True) for name in ("save_to_qbo", "remove_from_qbo")]
+
+
+def _lines(parent: str) -> list[Any]:
+    return [
+        sa.Column("id", row_id(), primary_key=True),
+        _parent(f"{parent}_id", parent, index=False),
+        sa.Column("position", sa.Integer(), nullable=False, server_default="0"),
+        _ref("item_id", "item"),
+        sa.Column("description", long_text()),
+        sa.Column("quantity", exact(10)),
+        sa.Column("rate", exact(10)),
+        sa.Column("amount", exact(6), nullable=False),
+        sa.Column("taxable", sa.Boolean()),
+        sa.Index(f"ix_{parent}_line_{parent}_id_position", f"{parent}_id", "position"),
+    ]
+
+
+def _part(parent: str, other: str) -> list[sa.Column[Any]]:
+    return [
+        sa.Column("id", row_id(), primary_key=True),
+        _parent(f"{parent}_id", parent),
+        sa.Column(f"{other}_id", row_id(), sa.ForeignKey(f"{other}.id"), nullable=False, index=True),
+        sa.Column("amount", exact(6), nullable=False),
+    ]
+
+
 def _no(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
 
@@ -81,11 +134,23 @@ def _yes(name: str) -> sa.Column[Any]:
 
 metadata = sa.MetaData(naming_convention=CONVENTION)
 
-client = sa.Table(
+
+def _table(name: str, *parts: Any) -> sa.Table:
+    return sa.Table(name, metadata, *parts, **OPTIONS)
+
+
+def _named(name: str, *more: sa.Column[Any]) -> sa.Table:
+    """Lists of which QuickBooks has one, too: matched by name."""
+    key, called = sa.Column("id", row_id(), primary_key=True), sa.Column("name", short_text(500), nullable=False)
+    return _table(name, key, called, *more, _yes("active"), *_tracked())
+
+
+item = _named("item", _qbo_id())
+tax_rate = _named("tax_rate", sa.Column("rate", exact(10)))
+payment_method = _named("payment_method")
+expense_category = _named("expense_category")
+client = _named(
     "client",
-    metadata,
-    sa.Column("id", row_id(), primary_key=True),
-    sa.Column("name", short_text(500), nullable=False),
     sa.Column("currency", short_text(3)),
     sa.Column("email", long_text()),
     sa.Column("address", long_text()),
@@ -93,99 +158,131 @@ client = sa.Table(
     sa.Column("region", long_text()),
     sa.Column("postal_code", long_text()),
     sa.Column("country", long_text()),
-    _yes("active"),
-    sa.Column("qbo_id", short_text(64), unique=True),
-    *_tracked(),
-    **OPTIONS,
+    _qbo_id(),
 )
+project = _named("project", _ref("client_id", "client"), _qbo_id())
+member = _named("member", sa.Column("currency", short_text(3)), sa.Column("email", long_text()), _qbo_id())
 
-item = sa.Table(
-    "item",
-    metadata,
-    sa.Column("id", row_id(), primary_key=True),
-    sa.Column("name", short_text(500), nullable=False),
-    _yes("active"),
-    sa.Column("qbo_id", short_text(64), unique=True),
-    *_tracked(),
-    **OPTIONS,
-)
+_FORM_STATE = "state IN ('draft', 'published', 'void')"
+_MONEY_STATE = "state IN ('live', 'void')"
 
-invoice = sa.Table(
+invoice = _table(
     "invoice",
-    metadata,
     sa.Column("id", row_id(), primary_key=True),
     sa.Column("number", short_text(64), index=True),
-    sa.Column("client_id", row_id(), sa.ForeignKey("client.id"), index=True),
+    sa.Column("transaction_number", long_text()),
+    _ref("client_id", "client"),
     sa.Column("state", short_text(16), nullable=False, server_default="draft"),
     sa.Column("issue_date", calendar_day()),
     sa.Column("due_date", calendar_day()),
     sa.Column("currency", short_text(3)),
-    sa.Column("discount", exact(6), nullable=False, server_default="0"),
-    sa.Column("tax", exact(6), nullable=False, server_default="0"),
+    sa.Column("exchange_rate", exact(10)),
+    sa.Column("bill_to", long_text()),
+    sa.Column("emails", long_text()),
+    sa.Column("cc_emails", long_text()),
+    _money("discount"),
+    _money("tax"),
     sa.Column("tax_code", long_text()),
-    sa.Column("total", exact(6), nullable=False, server_default="0"),
+    sa.Column("tax_rate", exact(10)),
+    _no("tax_inclusive"),
+    _money("total"),
     sa.Column("notes", long_text()),
-    sa.Column("qbo_id", short_text(64), unique=True),
-    _yes("save_to_qbo"),
-    _no("remove_from_qbo"),
+    sa.Column("po_number", long_text()),
+    *_ids_by_unit(),
+    *_ticks(),
     *_tracked(),
-    sa.CheckConstraint("state IN ('draft', 'published', 'void')", name="state"),
-    **OPTIONS,
+    sa.CheckConstraint(_FORM_STATE, name="state"),
 )
+invoice_line = _table("invoice_line", *_lines("invoice"))
 
-invoice_line = sa.Table(
-    "invoice_line",
-    metadata,
+credit_note = _table(
+    "credit_note",
     sa.Column("id", row_id(), primary_key=True),
-    sa.Column("invoice_id", row_id(), sa.ForeignKey("invoice.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("position", sa.Integer(), nullable=False, server_default="0"),
-    sa.Column("item_id", row_id(), sa.ForeignKey("item.id"), index=True),
-    sa.Column("description", long_text()),
-    sa.Column("quantity", exact(10)),
-    sa.Column("rate", exact(10)),
-    sa.Column("amount", exact(6), nullable=False),
-    sa.Column("taxable", sa.Boolean()),
-    sa.Index("ix_invoice_line_invoice_id_position", "invoice_id", "position"),
-    **OPTIONS,
+    sa.Column("number", short_text(64), index=True),
+    sa.Column("transaction_number", long_text()),
+    _ref("client_id", "client"),
+    sa.Column("state", short_text(16), nullable=False, server_default="draft"),
+    sa.Column("issue_date", calendar_day()),
+    sa.Column("currency", short_text(3)),
+    sa.Column("exchange_rate", exact(10)),
+    sa.Column("bill_to", long_text()),
+    sa.Column("emails", long_text()),
+    sa.Column("cc_emails", long_text()),
+    _money("tax"),
+    sa.Column("tax_code", long_text()),
+    sa.Column("tax_rate", exact(10)),
+    _no("tax_inclusive"),
+    _money("total"),
+    sa.Column("notes", long_text()),
+    *_ids_by_unit(),
+    *_ticks(),
+    *_tracked(),
+    sa.CheckConstraint(_FORM_STATE, name="state"),
 )
+credit_note_line = _table("credit_note_line", *_lines("credit_note"))
 
-payment = sa.Table(
+payment = _table(
     "payment",
-    metadata,
     sa.Column("id", row_id(), primary_key=True),
-    sa.Column("client_id", row_id(), sa.ForeignKey("client.id"), index=True),
+    _ref("client_id", "client"),
     sa.Column("date", calendar_day()),
     sa.Column("amount", exact(6), nullable=False),
     sa.Column("currency", short_text(3)),
+    sa.Column("exchange_rate", exact(10)),
+    _ref("method_id", "payment_method"),
     sa.Column("reference", long_text()),
     sa.Column("notes", long_text()),
     sa.Column("state", short_text(16), nullable=False, server_default="live"),
-    sa.Column("qbo_id", short_text(64), unique=True),
-    _yes("save_to_qbo"),
+    *_ids_by_unit(),
+    *_ticks(),
     *_tracked(),
-    sa.CheckConstraint("state IN ('live', 'void')", name="state"),
-    **OPTIONS,
+    sa.CheckConstraint(_MONEY_STATE, name="state"),
 )
+payment_allocation = _table("payment_allocation", *_part("payment", "invoice"))
+payment_credit = _table("payment_credit", *_part("payment", "credit_note"))
 
-payment_allocation = sa.Table(
-    "payment_allocation",
-    metadata,
+credit_application = _table(
+    "credit_application",
     sa.Column("id", row_id(), primary_key=True),
-    sa.Column("payment_id", row_id(), sa.ForeignKey("payment.id", ondelete="CASCADE"), nullable=False, index=True),
-    sa.Column("invoice_id", row_id(), sa.ForeignKey("invoice.id"), nullable=False, index=True),
+    _ref("credit_note_id", "credit_note"),
+    sa.Column("date", calendar_day()),
+    sa.Column("currency", short_text(3)),
+    sa.Column("state", short_text(16), nullable=False, server_default="live"),
+    sa.Column("qbo_id", short_text(64), index=True),
+    *_tracked(),
+    sa.CheckConstraint(_MONEY_STATE, name="state"),
+)
+credit_application_part = _table("credit_application_part", *_part("credit_application", "invoice"))
+
+expense = _table(
+    "expense",
+    sa.Column("id", row_id(), primary_key=True),
+    _ref("member_id", "member"),
+    sa.Column("report", short_text(200), index=True),
+    sa.Column("date", calendar_day()),
     sa.Column("amount", exact(6), nullable=False),
-    **OPTIONS,
+    sa.Column("currency", short_text(3)),
+    sa.Column("status", short_text(32), nullable=False, server_default="not_submitted"),
+    _no("reimbursable"),
+    _no("reimbursed"),
+    _ref("category_id", "expense_category"),
+    _ref("project_id", "project"),
+    sa.Column("merchant", long_text()),
+    sa.Column("notes", long_text()),
+    _unit(),
+    *_tracked(),
+    sa.CheckConstraint("status IN ('not_submitted', 'pending_approval', 'rejected', 'approved')", name="status"),
 )
 
-syncd_tombstone = sa.Table(
+syncd_tombstone = _table(
     TOMBSTONE,
-    metadata,
     sa.Column("id", row_id(), primary_key=True),
     sa.Column("kind", short_text(32), nullable=False),
     sa.Column("record_id", short_text(64), nullable=False),
     sa.Column("removed_at", moment(), nullable=False),
+    sa.Column("remove_from_qbo", sa.Boolean(), nullable=True),
     sa.Index("ix_syncd_tombstone_kind_removed_at", "kind", "removed_at"),
-    **OPTIONS,
+    sa.Index("ix_syncd_tombstone_kind_record_id", "kind", "record_id"),
 )
 
 syncd_write = sa.Table(
@@ -197,72 +294,3 @@ syncd_write = sa.Table(
     sa.Column("applied_at", moment(), nullable=False),
     **{**OPTIONS, "sqlite_autoincrement": False},
 )
-
-
-def _kind(table: str, fields: dict[str, object], **more: object) -> dict[str, object]:
-    return {
-        "table": table,
-        "id": "id",
-        "read_only": False,
-        "version": "version",
-        "changed": "updated_at",
-        "qbo_id": "qbo_id",
-        "tombstones": {
-            "table": TOMBSTONE,
-            "id": "record_id",
-            "removed": "removed_at",
-            "where": f"kind = '{table}'",
-        },
-        "fields": fields,
-        **more,
-    }
-
-
-def reference_mapping() -> SqlMapping:
-    """The tables above as a mapping like any other: reading and writing know no other way."""
-    address = {part: part for part in ("city", "region", "postal_code", "country")}
-    same = {name: name for name in ("currency", "notes", "state", "save_to_qbo")}
-    return SqlMapping.model_validate(
-        {
-            "write_log": WRITE_LOG,
-            "client": _kind(
-                "client",
-                {
-                    "name": "name",
-                    "currency": "currency",
-                    "email": "email",
-                    "active": "active",
-                    "address": {"lines": ["address"], **address},
-                },
-            ),
-            "item": _kind("item", {"name": "name", "active": "active"}),
-            "invoice": _kind(
-                "invoice",
-                {
-                    **same,
-                    "client": "client_id",
-                    **{n: n for n in ("number", "issue_date", "due_date", "discount", "tax", "tax_code", "total")},
-                },
-                lines={
-                    "table": "invoice_line",
-                    "id": "id",
-                    "parent": "invoice_id",
-                    "order": "position",
-                    "fields": {
-                        "item": "item_id",
-                        **{n: n for n in ("description", "quantity", "rate", "amount", "taxable")},
-                    },
-                },
-            ),
-            "payment": _kind(
-                "payment",
-                {**same, "client": "client_id", "date": "date", "amount": "amount", "reference": "reference"},
-                allocations={
-                    "table": "payment_allocation",
-                    "id": "id",
-                    "parent": "payment_id",
-                    "fields": {"invoice": "invoice_id", "amount": "amount"},
-                },
-            ),
-        }
-    )

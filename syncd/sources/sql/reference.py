@@ -24,7 +24,9 @@ def create_reference_schema(engine: sa.Engine) -> None:
     """
     with engine.connect() as connection:
         if _revision(connection) is None:
-            there = set(sa.inspect(connection).get_table_names()) & set(layout.metadata.tables)
+            inspector = sa.inspect(connection)
+            there = {*inspector.get_table_names(), *inspector.get_view_names()}
+            there &= {*layout.metadata.tables, layout.STATUS_VIEW}
             if there:
                 raise SourceMisconfigured(
                     f"The database already has tables called {', '.join(sorted(there))}.",

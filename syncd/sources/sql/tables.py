@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.sources.settings import Expression, Join
+from syncd.sources.expressions import Expression, Join
 
 Column = sa.ColumnElement[Any]
 

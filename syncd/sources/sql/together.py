@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from syncd.model.observations import Absent, Flawed
 from syncd.model.writes import Done, SourceWrite, Verb
 from syncd.sources import rows
+from syncd.sources.shapes import PARTS, SHAPES
 from syncd.sources.sql.mapping import Compiled
 from syncd.sources.sql.readers import KindReader
 from syncd.sources.sql.tables import Found, placeholder
@@ -22,8 +23,6 @@ from syncd.sources.sql.values import Shelf
 
 if TYPE_CHECKING:
     from syncd.sources.sql.source import SqlSource
-
-_CHILDREN = frozenset({"lines", "allocations"})
 
 
 def write(
@@ -39,7 +38,7 @@ def write(
 def _plain(source: SqlSource, writes: Sequence[SourceWrite]) -> bool:
     """Updates of different rows of one kind, without their lines."""
     first = writes[0].kind
-    able = source.capabilities().get(first)
+    able, only = source.capabilities().get(first), SHAPES[first].only
     return (
         able is not None
         and Verb.UPDATE in able.verbs
@@ -48,7 +47,8 @@ def _plain(source: SqlSource, writes: Sequence[SourceWrite]) -> bool:
             write.kind is first
             and write.verb is Verb.UPDATE
             and (write.record is not None or not write.fields)
-            and not _CHILDREN & set(write.fields)
+            and not PARTS & set(write.fields)
+            and (only is None or only >= set(write.fields))
             for write in writes
         )
     )
@@ -73,8 +73,7 @@ def _do(source: SqlSource, shelf: Shelf, log: Found, writes: Sequence[SourceWrit
 
 
 def _values(shelf: Shelf, write: SourceWrite) -> dict[str, Any]:
-    plain = [name for name in write.fields if name != "external_id"]
-    values = shelf.header({name: getattr(write.record, name) for name in plain})
+    values = shelf.wished(write, write.fields)
     return values | shelf.external(write.qbo_id) if write.qbo_id else values
 
 

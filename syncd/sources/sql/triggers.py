@@ -1,7 +1,7 @@
 """The triggers of the reference schema, as text for each dialect.
 
 Whoever writes, with whatever program: every change gives the row a new version and a new ``updated_at``, a change of a
-line counts as a change of its invoice (and an allocation as one of its payment), and a deletion leaves a tombstone.
+part (a line, an allocation, a credit) counts as a change of what it is part of, and a deletion leaves a tombstone.
 
 The first version of a row is the time in milliseconds, not 1. A row that is deleted and entered again under its old id
 (or a table that is emptied and reloaded) thereby never gets back a version that was seen before with other content.
@@ -14,22 +14,48 @@ from __future__ import annotations
 # ruff: noqa: S608 - all that is put into these statements are the constant names below
 from collections.abc import Mapping
 
-PARENTS: Mapping[str, tuple[str, ...]] = {
-    "client": ("id", "name", "currency", "email", "address", "city", "region", "postal_code", "country", "active",
-               "qbo_id"),
-    "item": ("id", "name", "active", "qbo_id"),
-    "invoice": ("id", "number", "client_id", "state", "issue_date", "due_date", "currency", "discount", "tax",
-                "tax_code", "total", "notes", "qbo_id", "save_to_qbo", "remove_from_qbo"),
-    "payment": ("id", "client_id", "date", "amount", "currency", "reference", "notes", "state", "qbo_id",
-                "save_to_qbo"),
+PARENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "client": ("client", ("id", "name", "currency", "email", "address", "city", "region", "postal_code", "country",
+                          "active", "qbo_id")),
+    "item": ("item", ("id", "name", "active", "qbo_id")),
+    "tax_rate": ("tax_code", ("id", "name", "rate", "active")),
+    "payment_method": ("payment_method", ("id", "name", "active")),
+    "expense_category": ("category", ("id", "name", "active")),
+    "project": ("project", ("id", "client_id", "name", "active", "qbo_id")),
+    "member": ("vendor", ("id", "name", "currency", "email", "active", "qbo_id")),
+    "invoice": ("invoice", ("id", "number", "transaction_number", "client_id", "state", "issue_date", "due_date",
+                            "currency", "exchange_rate", "bill_to", "emails", "cc_emails", "discount", "tax",
+                            "tax_code", "tax_rate", "tax_inclusive", "total", "notes", "po_number", "business_unit",
+                            "qbo_id", "save_to_qbo", "remove_from_qbo")),
+    "credit_note": ("credit_note", ("id", "number", "transaction_number", "client_id", "state", "issue_date",
+                                    "currency", "exchange_rate", "bill_to", "emails", "cc_emails", "tax", "tax_code",
+                                    "tax_rate", "tax_inclusive", "total", "notes", "business_unit", "qbo_id",
+                                    "save_to_qbo", "remove_from_qbo")),
+    "payment": ("payment", ("id", "client_id", "date", "amount", "currency", "exchange_rate", "method_id",
+                            "reference", "notes", "state", "business_unit", "qbo_id", "save_to_qbo",
+                            "remove_from_qbo")),
+    "credit_application": ("credit_application", ("id", "credit_note_id", "date", "currency", "state", "qbo_id")),
+    "expense": ("expense", ("id", "member_id", "report", "date", "amount", "currency", "status", "reimbursable",
+                            "reimbursed", "category_id", "project_id", "merchant", "notes", "business_unit")),
 }  # fmt: skip
-"""The tracked tables with the columns that are content."""
+"""The tracked tables with the kind that each holds and the columns that are content."""
 
 CHILDREN: Mapping[str, tuple[str, str]] = {
     "invoice_line": ("invoice", "invoice_id"),
+    "credit_note_line": ("credit_note", "credit_note_id"),
     "payment_allocation": ("payment", "payment_id"),
+    "payment_credit": ("payment", "payment_id"),
+    "credit_application_part": ("credit_application", "credit_application_id"),
 }
 """Child table: its parent table and the column that names the parent."""
+
+
+def _grave(table: str, now: str) -> tuple[str, str]:
+    """What a deleted row of a table leaves: the columns of its tombstone, and their values. The tick that was given
+    with the deletion (or before it) stays readable there (R-73 to R-75)."""
+    kind, columns = PARENTS[table]
+    remove = "OLD.remove_from_qbo" if "remove_from_qbo" in columns else "NULL"
+    return "kind, record_id, removed_at, remove_from_qbo", f"'{kind}', OLD.id, {now}, {remove}"
 
 
 def statements(dialect: str) -> list[str]:
@@ -58,7 +84,8 @@ def _sqlite() -> list[str]:
     now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
     first = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
     made: list[str] = []
-    for table, columns in PARENTS.items():
+    for table, (_, columns) in PARENTS.items():
+        names, values = _grave(table, now)
         # The inner UPDATE touches none of the columns listed, so it cannot set the trigger off again.
         made += [
             f"CREATE TRIGGER syncd_{table}_insert AFTER INSERT ON {table} BEGIN "
@@ -66,12 +93,12 @@ def _sqlite() -> list[str]:
             f"CREATE TRIGGER syncd_{table}_update AFTER UPDATE OF {', '.join(columns)} ON {table} "
             f"BEGIN UPDATE {table} SET version = OLD.version + 1, updated_at = {now} WHERE id = NEW.id; END",
             f"CREATE TRIGGER syncd_{table}_delete AFTER DELETE ON {table} BEGIN "
-            f"INSERT INTO syncd_tombstone (kind, record_id, removed_at) VALUES ('{table}', OLD.id, {now}); END",
+            f"INSERT INTO syncd_tombstone ({names}) VALUES ({values}); END",
         ]
         # A row that is given another id leaves its old one.
         made.append(
             f"CREATE TRIGGER syncd_{table}_rename AFTER UPDATE OF id ON {table} WHEN NEW.id <> OLD.id BEGIN "
-            f"INSERT INTO syncd_tombstone (kind, record_id, removed_at) VALUES ('{table}', OLD.id, {now}); END"
+            f"INSERT INTO syncd_tombstone ({names}) VALUES ({values}); END"
         )
     for child, (parent, column) in CHILDREN.items():
         for event, rows in (("INSERT", "NEW"), ("UPDATE", "OLD NEW"), ("DELETE", "OLD")):
@@ -88,6 +115,7 @@ def _mysql() -> list[str]:
     first = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
     made: list[str] = []
     for table in PARENTS:
+        names, values = _grave(table, now)
         # MySQL lets no trigger update its own table: the row is changed before it is stored.
         made += [
             f"CREATE TRIGGER syncd_{table}_insert BEFORE INSERT ON {table} FOR EACH ROW "
@@ -95,10 +123,9 @@ def _mysql() -> list[str]:
             f"CREATE TRIGGER syncd_{table}_update BEFORE UPDATE ON {table} FOR EACH ROW "
             f"SET NEW.version = OLD.version + 1, NEW.updated_at = {now}",
             f"CREATE TRIGGER syncd_{table}_delete AFTER DELETE ON {table} FOR EACH ROW "
-            f"INSERT INTO syncd_tombstone (kind, record_id, removed_at) VALUES ('{table}', OLD.id, {now})",
+            f"INSERT INTO syncd_tombstone ({names}) VALUES ({values})",
             f"CREATE TRIGGER syncd_{table}_rename AFTER UPDATE ON {table} FOR EACH ROW "
-            f"INSERT INTO syncd_tombstone (kind, record_id, removed_at) "
-            f"SELECT '{table}', OLD.id, {now} FROM DUAL WHERE NEW.id <> OLD.id",
+            f"INSERT INTO syncd_tombstone ({names}) SELECT {values} FROM DUAL WHERE NEW.id <> OLD.id",
         ]
     for child, (parent, column) in CHILDREN.items():
         for event, rows in (("INSERT", "NEW"), ("UPDATE", "OLD NEW"), ("DELETE", "OLD")):
@@ -125,18 +152,18 @@ def _postgresql() -> list[str]:
         """CREATE FUNCTION syncd_gone() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
         BEGIN
           IF TG_OP = 'DELETE' OR NEW.id <> OLD.id THEN
-            INSERT INTO syncd_tombstone (kind, record_id, removed_at)
-            VALUES (TG_TABLE_NAME, OLD.id::text, clock_timestamp());
+            INSERT INTO syncd_tombstone (kind, record_id, removed_at, remove_from_qbo)
+            VALUES (TG_ARGV[0], OLD.id::text, clock_timestamp(), (to_jsonb(OLD)->>'remove_from_qbo')::boolean);
           END IF;
           RETURN NULL;
         END $$""",
     ]
-    for table in PARENTS:
+    for table, (kind, _) in PARENTS.items():
         made += [
             f"CREATE TRIGGER syncd_{table}_track BEFORE INSERT OR UPDATE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION syncd_track()",
             f"CREATE TRIGGER syncd_{table}_gone AFTER DELETE OR UPDATE OF id ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION syncd_gone()",
+            f"FOR EACH ROW EXECUTE FUNCTION syncd_gone('{kind}')",
         ]
     for child, (parent, column) in CHILDREN.items():
         # Once a statement, not once a row: loading 500,000 lines bumps each invoice once.

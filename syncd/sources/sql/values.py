@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,16 +10,18 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import UNSET
 
-from syncd.model.records import Address, Allocation, Kind, Line, State
+from syncd.model.records import Address, Record, State
+from syncd.model.writes import SourceWrite
 from syncd.sources import rows
-from syncd.sources.lines import matched
-from syncd.sources.settings import AllocationTable, ClientTable, Expression, KindTable, LineTable
-from syncd.sources.sql.capability import child_table, is_column, stored_as
+from syncd.sources.expressions import AddressColumns, Expression
+from syncd.sources.kinds import KindTable
+from syncd.sources.sql.capability import is_writable, stored_as
 from syncd.sources.sql.engine import Database
-from syncd.sources.sql.readers import ChildReader, KindReader
+from syncd.sources.sql.fields import MEMBERS, POSTAL
+from syncd.sources.sql.readers import KindReader
 from syncd.sources.sql.tables import Found, placeholder, raw
 
-_REFERENCES = frozenset({"client", "item", "invoice"})
+_REFERENCES = frozenset({"client", "item", "invoice", "credit_note", "method", "vendor", "category", "project"})
 
 
 class NotWritableError(ValueError):
@@ -41,50 +43,72 @@ class Shelf:
     def creatable(self) -> list[str]:
         """The fields of a new record that have a column; a box such as save_to_qbo keeps the table's default."""
         names = type(self.config.fields).model_fields
-        return [
-            name
-            for name in names
-            if name != "save_to_qbo" and (name == "address" or is_column(getattr(self.config.fields, name)))
-        ]
+        return [name for name in names if name not in MEMBERS and is_writable(getattr(self.config.fields, name))]
 
-    def header(self, wished: Mapping[str, Any], *, create: bool = False) -> dict[str, Any]:
+    def header(self, wished: Record, names: Iterable[str], *, create: bool = False) -> dict[str, Any]:
         """Column values for these fields of a record. Raises ``NotWritableError``."""
         values: dict[str, Any] = {}
-        for name, value in wished.items():
-            if name == "address":
-                values.update(self._address(value))
-                continue
+        for name in names:
             if name == "external_id":
                 continue  # the write names it by itself, in qbo_id
-            expression: Expression | None = getattr(self.config.fields, name, None)
-            if not is_column(expression) or expression is None or expression.column is None:
-                raise NotWritableError(f"The {self.config.table} of this source has no column for {name}.")
-            if create and value is UNSET:
+            called, where = self._place(name)
+            value = getattr(wished, called)
+            if value is UNSET and (create or called in POSTAL):
                 continue
-            values[expression.column] = self.stored(self.reader.found, expression, name, self._state(name, value))
+            if isinstance(where, AddressColumns):
+                values.update(self._address(where, value))
+            else:
+                stored = postal_block(value) if isinstance(value, Address) else value
+                values[where.column or ""] = self.stored(self.reader.found, where, called, stored)
         return values
 
-    def _state(self, name: str, value: Any) -> Any:
-        if name != "state":
-            return value
-        # QBO's records are live or void; an invoice that lives there is a published one here.
-        if self.reader.kind is Kind.INVOICE and value is State.LIVE:
-            return State.PUBLISHED
-        return State.LIVE if self.reader.kind is Kind.PAYMENT and value is State.PUBLISHED else value
+    def wished(self, write: SourceWrite, names: Sequence[str]) -> dict[str, Any]:
+        """Column values for these fields of an update. Raises ``NotWritableError``."""
+        if write.record is not None:
+            return self.header(write.record, names)
+        if write.fields:
+            raise NotWritableError("There is no record to take the values from.")
+        return {}
 
-    def _address(self, value: Any) -> dict[str, Any]:
-        columns = self.config.fields.address if isinstance(self.config, ClientTable) else None
-        if columns is None or value is UNSET:
-            return {}
-        address: Address = value
+    def state(self, state: State) -> dict[str, Any]:
+        """The column value that puts a record into a state."""
+        return self._plainly("state", state)
+
+    def inactive(self) -> dict[str, Any]:
+        """The column value that puts a record out of use."""
+        return self._plainly("active", False)
+
+    def unit(self, units: Sequence[str]) -> dict[str, Any]:
+        """The business unit of a new row: the first of those that are read, so that the row is one of them."""
+        column = getattr(self.config, "business_unit", None)
+        return {column: units[0]} if units and units[0] and column is not None and "." not in column else {}
+
+    def _plainly(self, name: str, value: Any) -> dict[str, Any]:
+        _, where = self._place(name)
+        if isinstance(where, AddressColumns):
+            raise NotWritableError(f"An address cannot hold {name}.")
+        return {where.column or "": self.stored(self.reader.found, where, name, value)}
+
+    def _place(self, name: str) -> tuple[str, Expression | AddressColumns]:
+        """Where a field is written, or else the name of what it refers to."""
+        for called in (name, f"{name}_name"):
+            where: Expression | AddressColumns | None = getattr(self.config.fields, called, None)
+            if where is not None and is_writable(where):
+                return called, where
+        raise NotWritableError(f"The {self.config.table} of this source has no column for {name}.")
+
+    def _address(self, columns: AddressColumns, address: Address) -> dict[str, Any]:
+        names = ("city", "region", "postal_code", "country")
+        homeless = [getattr(address, name) for name in names if getattr(columns, name) is None]
+        lines = postal_lines(address.lines, *homeless)
         values: dict[str, Any] = {}
         if columns.lines:
             # More lines than columns: the last column takes the rest, and is split again when read.
             last = len(columns.lines) - 1
-            parts = [*address.lines[:last], "\n".join(address.lines[last:])]
+            parts = [*lines[:last], "\n".join(lines[last:])]
             parts += [""] * (len(columns.lines) - len(parts))
             values.update(zip(columns.lines, parts, strict=True))
-        for name in ("city", "region", "postal_code", "country"):
+        for name in names:
             column = getattr(columns, name)
             if column is not None:
                 values[column] = getattr(address, name)
@@ -96,6 +120,9 @@ class Shelf:
         kind = found.types[column]
         if value is UNSET or value is None:
             return None
+        if name == "state" and value in {State.LIVE, State.PUBLISHED}:
+            # QBO's records are live or void; an invoice that lives there is a published one here.
+            value = self.reader.shape.living
         if expression.values is not None:
             value = stored_as(expression, value)
             if value is None:
@@ -141,7 +168,10 @@ class Shelf:
         same = sa.cast(self.table.c[self.config.qbo_id], sa.Text()) == qbo_id
         if self.database.dialect == "mysql":
             same = self.table.c[self.config.qbo_id] == raw(qbo_id)
-        found = self.connection.execute(sa.select(self.reader.id_column).where(same)).first()
+        statement = sa.select(self.reader.id_column).select_from(self.reader.fields.scope.source).where(same)
+        if self.reader.where is not None:
+            statement = statement.where(self.reader.where)
+        found = self.connection.execute(statement).first()
         return None if found is None else rows.key(found[0])
 
     def update(self, record_id: str, values: dict[str, Any], version: str) -> bool:
@@ -201,133 +231,16 @@ class Shelf:
         return str(self.connection.execute(statement).lastrowid)
 
     def delete(self, record_id: str) -> None:
-        """Delete the row, its children first."""
-        child = self.reader.children
-        if child is not None:
-            mother = child.parent_column == raw(self.reader.native(record_id))
-            self.connection.execute(sa.delete(_table(child)).where(mother))
+        """Delete the row, whose parts are gone already."""
         self.connection.execute(sa.delete(self.table).where(self.reader.matching([record_id])))
 
-    # Lines and allocations -------------------------------------------------------------------------------------------
 
-    def _children(self, record_id: str) -> tuple[ChildReader, list[Any], list[Any]]:
-        child = self.reader.children
-        if child is None:
-            raise NotWritableError(f"{self.config.table} has no lines.")
-        statement = child.select.where(child.parent_column == raw(self.reader.native(record_id)))
-        found = self.connection.execute(statement.order_by(*child.order)).fetchall()
-        groups = child.group(found)
-        children = groups.get(record_id)
-        return child, [] if children is None else children.built, [] if children is None else children.bad
-
-    def set_lines(self, record_id: str, wished: Sequence[Line], *, fresh: bool = False) -> None:
-        """Make the lines these, in this order, keeping the row of every line that is still there (C-R16)."""
-        config = child_table(self.config)
-        if not isinstance(config, LineTable) or (fresh and not wished):
-            return
-        child, have, bad = self._children(record_id) if not fresh else (self._child(), [], [])
-        table = _table(child)
-        if config.id is None:
-            # Rows without a key cannot be told apart: all are replaced.
-            mother = child.parent_column == raw(self.reader.native(record_id))
-            self.connection.execute(sa.delete(table).where(mother))
-            have, bad = [], []
-        kept = matched(have, wished)
-        places = _positions(have, kept, len(wished))
-        gone = [line.id for place, line in enumerate(have) if place not in kept.values()]
-        gone += [str(row[self._own(child)]) for row in bad]
-        for place, line in enumerate(wished):
-            values = self._line_values(child.fields.scope.found, config, line)
-            order = config.order if config.order not in {None, config.id} else None
-            if place in kept:
-                old = have[kept[place]]
-                values = {
-                    column: value
-                    for column, value in values.items()
-                    if value != self._line_values(child.fields.scope.found, config, old).get(column)
-                }
-                if order is not None and places is not None:
-                    values[order] = places[place]
-                if values:
-                    bound = {column: raw(value) for column, value in values.items()}
-                    self.connection.execute(sa.update(table).where(self._line(child, old.id)).values(bound))
-            else:
-                values[config.parent] = self.reader.native(record_id)
-                if order is not None and places is not None:
-                    values[order] = places[place]
-                self.connection.execute(sa.insert(table).values({c: raw(v) for c, v in values.items()}))
-        # Last, so that SQLite cannot give a new line the number of one that goes.
-        for line_id in gone:
-            self.connection.execute(sa.delete(table).where(self._line(child, line_id)))
-
-    def _child(self) -> ChildReader:
-        if self.reader.children is None:
-            raise NotWritableError(f"{self.config.table} has no lines.")
-        return self.reader.children
-
-    def _own(self, child: ChildReader) -> int:
-        if child.id_place is None:
-            raise NotWritableError("The lines of this source have no key of their own.")
-        return child.id_place
-
-    def _line(self, child: ChildReader, line_id: str) -> sa.ColumnElement[bool]:
-        config = child_table(self.config)
-        name = (config.id if config is not None else None) or ""
-        column = child.fields.scope.found.table.c[name]
-        value: Any = int(line_id) if isinstance(column.type, sa.Integer) else line_id
-        return column == raw(value)
-
-    def _line_values(self, found: Found, config: LineTable, line: Line) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name in ("amount", "item", "item_name", "description", "quantity", "rate", "taxable"):
-            expression: Expression | None = getattr(config.fields, name)
-            value = getattr(line, name)
-            if expression is None or expression.column is None or not is_column(expression) or value is UNSET:
-                continue
-            if name == "item_name" and not value:
-                continue
-            values[expression.column] = self.stored(found, expression, name, value)
-        return values
-
-    def set_allocations(self, record_id: str, wished: Sequence[Allocation], *, fresh: bool = False) -> None:
-        """Make the allocations these, keeping the row of every invoice that is still paid."""
-        config = child_table(self.config)
-        if not isinstance(config, AllocationTable) or (fresh and not wished):
-            return
-        child, have, bad = self._children(record_id) if not fresh else (self._child(), [], [])
-        table = _table(child)
-        found = child.fields.scope.found
-        fields = config.fields
-        if not is_column(fields.invoice) or not is_column(fields.amount):
-            raise NotWritableError(f"{config.table} has no columns that could be written.")
-        mother = child.parent_column == raw(self.reader.native(record_id))
-        invoice_name, amount_name = fields.invoice.column or "", fields.amount.column or ""
-        invoices = found.table.c[invoice_name]
-        if bad or len({part.invoice for part in have}) != len(have):
-            self.connection.execute(sa.delete(table).where(mother))
-            have = []
-        old = {part.invoice: part.amount for part in have}
-        new = {part.invoice: part.amount for part in wished}
-        for invoice in old.keys() - new.keys():
-            one = invoices == raw(self.stored(found, fields.invoice, "invoice", invoice))
-            self.connection.execute(sa.delete(table).where(mother, one))
-        for invoice, amount in new.items():
-            names = raw(self.stored(found, fields.invoice, "invoice", invoice))
-            value = raw(self.stored(found, fields.amount, "amount", amount))
-            if invoice not in old:
-                sets = {config.parent: raw(self.reader.native(record_id)), invoice_name: names, amount_name: value}
-                self.connection.execute(sa.insert(table).values(sets))
-            elif old[invoice] != amount:
-                statement = sa.update(table).where(mother, invoices == names)
-                self.connection.execute(statement.values({amount_name: value}))
+def postal_block(address: Address) -> str:
+    """An address as a block of text."""
+    return "\n".join(postal_lines(address.lines, address.city, address.region, address.postal_code, address.country))
 
 
-def _table(child: ChildReader) -> Any:
-    return child.fields.scope.found.table
-
-
-def _positions(have: Sequence[Line], kept: Mapping[int, int], count: int) -> dict[int, int] | None:
-    """New positions for all wished lines; None when those in the table are right as they are."""
-    if len(kept) == len(have) == count and all(place == old for place, old in kept.items()):
-        return None
-    return {place: place + 1 for place in range(count)}
+def postal_lines(lines: Iterable[str], *rest: str) -> list[str]:
+    """The lines of an address, then what of it has no column of its own on one line more."""
+    last = " ".join(part for part in rest if part.strip())
+    return [*lines, last] if last else list(lines)

@@ -6,26 +6,32 @@ afterwards whether the write was done, and a repeat of the same id changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from syncd.errors import SourceUnavailable
 from syncd.model.observations import Absent, Flawed
-from syncd.model.records import State
+from syncd.model.records import Kind, State
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.sources import rows
+from syncd.sources.shapes import PARTS, SHAPES
 from syncd.sources.sql import faults
 from syncd.sources.sql import together as joint
+from syncd.sources.sql.capability import child_tables
 from syncd.sources.sql.engine import READ_FAULTS
 from syncd.sources.sql.mapping import Compiled
+from syncd.sources.sql.parts import PartShelf
 from syncd.sources.sql.readers import KindReader
 from syncd.sources.sql.tables import raw
 from syncd.sources.sql.values import NotWritableError, Shelf
 
 if TYPE_CHECKING:
     from syncd.sources.sql.source import SqlSource
+
+
+_STATES = {Verb.VOID: State.VOID, Verb.WITHDRAW: State.DRAFT}
 
 
 class StopError(Exception):
@@ -87,9 +93,13 @@ class Writer:
         if able is None or write.verb not in able.verbs:
             return Refused(
                 "read_only",
-                f"The configuration does not let syncd {write.verb} a {write.kind} in the source.",
+                f"The configuration does not let syncd {write.verb} a {_noun(write.kind)} in the source.",
                 remedy=f"Set read_only = false under mapping.{write.kind} if it should.",
             )
+        only = SHAPES[write.kind].only
+        if only is not None and (beyond := set(write.fields) - only):
+            named = ", ".join(sorted(beyond))
+            return Refused("not_writable", f"Of a {_noun(write.kind)} of the source syncd never writes {named}.")
         return None
 
     def _transact(self, write: SourceWrite) -> Outcome:
@@ -204,8 +214,7 @@ class Writer:
         if place is not None:
             current = str(found[0])
         else:
-            child = reader.children
-            if child is not None:
+            for child in reader.children:
                 mother = child.parent_column == raw(reader.native(write.id))
                 held = sa.select(child.parent_column).where(mother).with_for_update()
                 connection.execute(held).close()
@@ -216,26 +225,30 @@ class Writer:
 
     def _change(self, shelf: Shelf, write: SourceWrite) -> None:
         if write.verb is Verb.DELETE:
+            for _, part in self._parts(shelf, write.id):
+                part.delete()
             shelf.delete(write.id)
             return
-        if write.verb is Verb.VOID:
-            values = shelf.header({"state": State.VOID})
+        if write.verb in _STATES:
+            values = shelf.state(_STATES[write.verb])
         elif write.verb is Verb.DEACTIVATE:
-            values = shelf.header({"active": False})
+            values = shelf.inactive()
         else:
-            if write.record is None and write.fields:
-                raise NotWritableError("There is no record to take the values from.")
-            plain = [name for name in write.fields if name not in {"lines", "allocations", "external_id"}]
-            values = shelf.header({name: getattr(write.record, name) for name in plain})
+            values = shelf.wished(write, [name for name in write.fields if name not in PARTS])
         if write.qbo_id:
             values.update(shelf.external(write.qbo_id))
         if not shelf.update(write.id, values, write.expected_version):
             raise StopError(Conflict(f"The row {write.id} was changed since it was read."))
         if write.verb is Verb.UPDATE and write.record is not None:
-            if "lines" in write.fields:
-                shelf.set_lines(write.id, getattr(write.record, "lines", ()))
-            if "allocations" in write.fields:
-                shelf.set_allocations(write.id, getattr(write.record, "allocations", ()))
+            for member, part in self._parts(shelf, write.id):
+                if member in write.fields:
+                    part.set(getattr(write.record, member, ()))
+
+    def _parts(self, shelf: Shelf, record_id: str) -> Iterator[tuple[str, PartShelf]]:
+        for child, (part, config) in zip(
+            shelf.reader.children, child_tables(shelf.reader.kind, shelf.config), strict=True
+        ):
+            yield part.member, PartShelf(shelf, child, config, record_id)
 
     def _create(self, connection: sa.Connection, shelf: Shelf, write: SourceWrite) -> str:
         record = write.record
@@ -245,18 +258,22 @@ class Writer:
             raise StopError(
                 Refused(
                     "exists",
-                    f"The source already has a {write.kind} for QuickBooks' record {write.qbo_id}.",
+                    f"The source already has a {_noun(write.kind)} for QuickBooks' record {write.qbo_id}.",
                     remedy="Link the two instead.",
                     holder_id=holder,
                 )
             )
-        values = shelf.header({name: getattr(record, name) for name in shelf.creatable()}, create=True)
+        values = shelf.header(record, shelf.creatable(), create=True) | shelf.unit(self.source.config.business_units)
         if write.qbo_id:
             values.update(shelf.external(write.qbo_id))
         record_id = shelf.insert(values)
-        shelf.set_lines(record_id, getattr(record, "lines", ()), fresh=True)
-        shelf.set_allocations(record_id, getattr(record, "allocations", ()), fresh=True)
+        for member, part in self._parts(shelf, record_id):
+            part.set(getattr(record, member, ()), fresh=True)
         return record_id
+
+
+def _noun(kind: Kind) -> str:
+    return kind.replace("_", " ")
 
 
 def _roll_back(connection: sa.Connection) -> bool:
