@@ -21,6 +21,8 @@ from syncd.metrics import Metrics
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Absent, Flawed, Present, Problem, Unknown
 from syncd.model.records import Kind, Record
+from syncd.model.references import default_name
+from syncd.model.spec import SPECS
 from syncd.model.writes import Outcome, Verb, WireWrite
 from syncd.qbo import codec, query, wire
 from syncd.qbo.auth import Authorizer, TokenStore
@@ -45,7 +47,9 @@ class BooksChanges(msgspec.Struct, frozen=True):
     ``tombstones``: ids that the feed says were deleted. ``unknown``: kinds that could not be read, and why; while
     there is one, ``cursor`` stays where it was. ``linked_sweep``: kinds for which all ids were listed (``inventory``),
     because the feed could not be trusted to show deletions: a linked id that is not among them is gone, and needs its
-    second witness. ``cursor``: QBO's own time at the start of the reading; the overlap is taken off when reading.
+    second witness. ``others``: for a kind that shares its entity with another one, the ids of changed records that are
+    not of the kind as they are now: what is linked among them has become something else, and is to be read by its id.
+    ``cursor``: QBO's own time at the start of the reading; the overlap is taken off when reading.
     """
 
     records: Mapping[Kind, Mapping[str, Present | Flawed]]
@@ -54,6 +58,7 @@ class BooksChanges(msgspec.Struct, frozen=True):
     cursor: datetime
     linked_sweep: frozenset[Kind] = frozenset()
     inventory: Mapping[Kind, frozenset[str]] = {}
+    others: Mapping[Kind, frozenset[str]] = {}
 
 
 class Books:
@@ -114,9 +119,14 @@ class Books:
         """QBO's name of a kind."""
         return CODECS[kind].entity
 
-    def default_item(self) -> str:
-        """The id of the item that stands for items QBO does not have; empty where none is set (R-23)."""
-        return self._names.item(self._settings.default_item) if self._settings.default_item else ""
+    def default_of(self, kind: Kind) -> str:
+        """The id of what stands for the unmatched of a kind; empty where none is set (R-23, R-101).
+
+        Raises ``Unencodable`` when the setting names something that QBO does not have.
+        """
+        name = default_name(kind, self._settings)
+        look_up = {Kind.ITEM: self._names.item, Kind.CATEGORY: self._names.account}.get(kind)
+        return look_up(name) if name and look_up is not None else ""
 
     def facts(self, *, refresh: bool = False) -> BooksFacts:
         """CompanyInfo and Preferences; remembered, read again on request."""
@@ -127,7 +137,7 @@ class Books:
 
         Reads the company anew and looks up every name in the settings. Changes nothing.
         """
-        return check(self.facts(refresh=True), self._settings, self._names)
+        return check(self.facts(refresh=True), self._settings, self._names, self.find)
 
     def server_time(self) -> datetime:
         """QBO's own clock, in UTC."""
@@ -136,15 +146,25 @@ class Books:
     # reading
 
     def changes(self, since: datetime, kinds: Sequence[Kind]) -> BooksChanges:
-        """Everything of these kinds that changed since the cursor ``since``; raises when nothing could be read."""
-        entities = {CODECS[kind].entity: kind for kind in kinds}
-        feed = self._feed.read(tuple(entities), since)
-        known = {kind: feed.parts[entity] for entity, kind in entities.items() if not feed.parts[entity].failure}
-        unknown = {kind: feed.parts[entity].failure for entity, kind in entities.items() if kind not in known}
+        """Everything of these kinds that changed since the cursor ``since``; raises when nothing could be read.
+
+        Kinds that QBO does not have or that nobody watches (``KindSpec.watched``) are left out. A record that is of
+        several kinds there appears under each of them.
+        """
+        watched = [kind for kind in kinds if kind in CODECS and SPECS[kind].watched]
+        if not watched:
+            return BooksChanges(records={}, tombstones={}, unknown={}, cursor=since)
+        feed = self._feed.read(tuple(dict.fromkeys(CODECS[kind].entity for kind in watched)), since)
+        parts = {kind: feed.parts[CODECS[kind].entity] for kind in watched}
+        unknown = {kind: part.failure for kind, part in parts.items() if part.failure}
+        known = {kind: part for kind, part in parts.items() if kind not in unknown}
         inventory = {kind: part.inventory for kind, part in known.items() if part.inventory is not None}
+        taken = {kind: {i for i, row in part.rows.items() if CODECS[kind].takes(row)} for kind, part in known.items()}
         return BooksChanges(
             records={
-                kind: {identity: self.decode(kind, row) for identity, row in part.rows.items()}
+                kind: {
+                    identity: self.decode(kind, row) for identity, row in part.rows.items() if identity in taken[kind]
+                }
                 for kind, part in known.items()
             },
             tombstones={kind: frozenset(part.deleted) for kind, part in known.items()},
@@ -152,6 +172,11 @@ class Books:
             cursor=since if unknown else max(since, feed.time),
             linked_sweep=frozenset(inventory),
             inventory=inventory,
+            others={
+                kind: frozenset(part.rows.keys() - taken[kind])
+                for kind, part in known.items()
+                if len(taken[kind]) < len(part.rows)
+            },
         )
 
     def read(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present | Flawed | Absent | Unknown]:
@@ -164,17 +189,18 @@ class Books:
 
     def scan(self, kind: Kind) -> Iterator[Present | Flawed]:
         """Every record of a kind, inactive ones too, a page at a time. Raises ``QboUnavailable`` when incomplete."""
-        decode, reading = CODECS[kind].decode, self.reading()
-        for page in self._listing.everything(CODECS[kind].entity):
+        kept, reading = CODECS[kind], self.reading()
+        for page in self._listing.everything(kept.entity):
             for _, row in page:
-                yield decode(row, reading)
+                if kept.takes(row):
+                    yield kept.decode(row, reading)
 
     def inventory(self, kind: Kind) -> frozenset[str]:
-        """The ids of all records of a kind."""
+        """The ids of all records of a kind's entity."""
         return self._listing.ids(CODECS[kind].entity)
 
     def count(self, kind: Kind) -> int:
-        """How many records of a kind there are, inactive ones too."""
+        """How many records of a kind's entity there are, inactive ones too."""
         return self._listing.count(CODECS[kind].entity)
 
     def decode(self, kind: Kind, row: Raw | bytes) -> Present | Flawed:
@@ -254,9 +280,14 @@ class Books:
             if isinstance(rows, Unknown):
                 found |= dict.fromkeys(group, rows)
                 continue
-            there = {query.id_of(row): self.decode(kind, row) for row in rows}
+            there = {query.id_of(row): self._as_read(kind, row) for row in rows}
             found |= {each: there.get(each) or _absent(each, entity) for each in group}
         return found
+
+    def _as_read(self, kind: Kind, row: Raw) -> Present | Flawed | Absent:
+        if CODECS[kind].is_end(row):
+            return Absent(query.id_of(row), ("QuickBooks shows it by its id, and nothing is left of it",))
+        return self.decode(kind, row)
 
     def _new_reading(self, facts: BooksFacts) -> Reading:
         return Reading(
@@ -264,7 +295,16 @@ class Books:
             us=not facts.global_tax,
             sales_tax=facts.sales_tax,
             exempt_code=self._exempt_code(facts),
+            default_item=self._usual_item,
+            method_name=self._names.method_name,
         )
+
+    def _usual_item(self) -> str:
+        """The default item for reading, where a wrong setting is no reason to stop."""
+        try:
+            return self.default_of(Kind.ITEM)
+        except Unencodable:
+            return ""
 
     def _exempt_code(self, facts: BooksFacts) -> str:
         if not (facts.global_tax and facts.sales_tax and self._settings.exempt_tax_code):

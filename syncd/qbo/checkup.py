@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from syncd.model.facts import BooksFacts, Settings
-from syncd.model.observations import Problem
+from syncd.model.observations import Problem, Unknown
+from syncd.model.records import Client, Kind, Project, Record, Vendor
+from syncd.model.writes import Refused
 from syncd.qbo.codec.parts import Resolver, Unencodable
+from syncd.qbo.finder import Found
 
 ERROR = "error"
 WARNING = "warning"
 
 
-def check(facts: BooksFacts, settings: Settings, names: Resolver) -> tuple[tuple[str, Problem], ...]:
-    """Findings with their level."""
-    return (*_company(facts), *_settings(facts, settings), *_names(settings, names))
+Find = Callable[[Kind, Sequence[Record]], Mapping[str, Found]]
+
+
+class Named(Resolver, Protocol):
+    """Looks up what the settings name."""
+
+    def payment_method(self, name: str) -> str: ...
+
+
+def check(facts: BooksFacts, settings: Settings, names: Named, find: Find) -> tuple[tuple[str, Problem], ...]:
+    """Findings with their level. ``find`` looks for the customers and vendors of the maps."""
+    return (*_company(facts), *_settings(facts, settings), *_names(settings, names), *_people(settings, find))
 
 
 def _company(facts: BooksFacts) -> Iterator[tuple[str, Problem]]:
@@ -71,20 +84,70 @@ def _settings(facts: BooksFacts, settings: Settings) -> Iterator[tuple[str, Prob
             ),
         )
 
+    if settings.expense_bills and not settings.default_expense_account:
+        yield (
+            WARNING,
+            Problem(
+                "default-expense-account",
+                "Expenses become bills, but no account is chosen for categories that QuickBooks does not have (R-101).",
+                "Set default_expense_account to an account in QuickBooks.",
+                "default_expense_account",
+            ),
+        )
 
-def _names(settings: Settings, names: Resolver) -> Iterator[tuple[str, Problem]]:
+
+def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
     """Every name has to lead to one record, before a document depends on it (F-82, F-83)."""
     wanted: list[tuple[str, str, Callable[[str], str]]] = [
         ("default_item", settings.default_item, names.item),
+        ("default_expense_account", settings.default_expense_account, names.account),
         ("deposit_account", settings.deposit_account, names.account),
         ("discount_account", settings.discount_account, names.account),
         ("default_tax_code", settings.default_tax_code, names.tax_code),
         ("exempt_tax_code", settings.exempt_tax_code, names.tax_code),
     ]
-    wanted += [(f"tax_code_map.{key}", name, names.tax_code) for key, name in sorted(settings.tax_code_map.items())]
+    maps: list[tuple[str, Mapping[str, str], Callable[[str], str]]] = [
+        ("tax_code_map", settings.tax_code_map, names.tax_code),
+        ("item_map", settings.item_map, names.item),
+        ("category_map", settings.category_map, names.account),
+        ("payment_method_map", settings.payment_method_map, names.payment_method),
+    ]
+    wanted += [(f"{field}.{key}", name, look_up) for field, rows, look_up in maps for key, name in sorted(rows.items())]
     for field, name, look_up in wanted:
         try:
             if name:
                 look_up(name)
         except Unencodable as error:
             yield ERROR, Problem(error.code, error.message, error.remedy, field)
+
+
+def _people(settings: Settings, find: Find) -> Iterator[tuple[str, Problem]]:
+    """The customers, projects and vendors that the maps name; those given by id are looked at when they are used."""
+    maps: list[tuple[str, Mapping[str, str], Kind, Callable[[str, str], Record]]] = [
+        ("customer_map", settings.customer_map, Kind.CLIENT, Client),
+        ("project_map", settings.project_map, Kind.PROJECT, Project),
+        ("vendor_map", settings.vendor_map, Kind.VENDOR, Vendor),
+    ]
+    for field, rows, kind, make in maps:
+        named = {f"{field}.{key}": name for key, name in sorted(rows.items()) if not name.startswith("id:")}
+        found = find(kind, [make(key, name) for key, name in named.items()])
+        for key, name in named.items():
+            yield from _person(key, name, kind.value, found.get(key, ()))
+
+
+def _person(field: str, name: str, noun: str, found: Found) -> Iterator[tuple[str, Problem]]:
+    match found:
+        case Unknown(reason=reason):
+            yield WARNING, Problem(f"{noun}-unknown", f"{field} could not be looked up: {reason}", "Try again.", field)
+        case Refused(text=text, remedy=remedy):
+            yield ERROR, Problem(f"{noun}-name", f"{field} names {name!r}. {text}", remedy, field)
+        case ():
+            yield (
+                ERROR,
+                Problem(
+                    f"{noun}-name",
+                    f"{field} names {name!r}, which is not in QuickBooks.",
+                    "Correct the name in the configuration, or give the id as id:<number>.",
+                    field,
+                ),
+            )

@@ -15,6 +15,7 @@ from syncd.model.values import name_key
 from syncd.qbo import wire
 from syncd.qbo.codec.parts import refuse
 from syncd.qbo.limiter import Priority
+from syncd.qbo.lookup import READ_FAILED
 from syncd.qbo.query import Listing
 from syncd.qbo.settings import QboConfig
 from syncd.qbo.transport import BrokenBodyError, Call, FaultError, Transport
@@ -22,6 +23,8 @@ from syncd.qbo.wire import Json
 
 NAMES_KEPT = timedelta(hours=1)
 """How long a name that was looked up is believed; accounts and tax codes change rarely, and are not in CDC (F-33)."""
+MISSES_KEPT = timedelta(minutes=1)
+"""How long it is believed that there is no such name: somebody may be about to make it."""
 
 _BY_ID = "id:"
 _LAPSED = ("EXPIRED", "CANCEL", "SUSPEND", "LAPSED", "PAST_DUE", "INACTIVE")
@@ -114,6 +117,11 @@ def _home_currency(preferences: dict[str, Any], country: str) -> str:
     return code
 
 
+_ITEM_NAMES = ("Name", "FullyQualifiedName")
+_ACCOUNT_NAMES = ("FullyQualifiedName", "Name", "AcctNum")
+_KEPT = ("Id", "Name", "FullyQualifiedName", "AcctNum", "SalesTaxRateList", "RateValue")
+
+
 class Names:
     """Ids for the names in the settings, and exchange rates (``codec.parts.Resolver``)."""
 
@@ -125,48 +133,75 @@ class Names:
         self._lock = threading.Lock()
 
     def account(self, name: str) -> str:
-        return self._named("Account", name, ("FullyQualifiedName", "Name"), "account")
+        return self._named("Account", name, _ACCOUNT_NAMES, "account")
+
+    def find_account(self, name: str) -> str:
+        return self._only("Account", name, _ACCOUNT_NAMES)
 
     def item(self, name: str) -> str:
-        return self._named("Item", name, ("Name", "FullyQualifiedName"), "product or service")
+        return self._named("Item", name, _ITEM_NAMES, "product or service")
 
     def find_item(self, name: str) -> str:
-        found = self._look("Item", name, ("Name", "FullyQualifiedName"))
-        return found[0] if len(found) == 1 else ""
+        return self._only("Item", name, _ITEM_NAMES)
+
+    def payment_method(self, name: str) -> str:
+        return self._named("PaymentMethod", name, ("Name",), "payment method")
+
+    def method_name(self, identity: str) -> str:
+        """The name of a payment method; empty where it cannot be found out, since documents carry only its id."""
+        try:
+            rows = self._rows("PaymentMethod")
+        except READ_FAILED:
+            return ""
+        return next((str(row.get("Name") or "") for row in rows if row["Id"] == identity), "")
 
     def tax_code(self, name: str) -> str:
         """TAX and NON are their own ids (entities.md 3.9)."""
         return name if name in {"TAX", "NON"} else self._named("TaxCode", name, ("Name",), "tax code")
 
-    def rate(self, currency: str, day: date) -> Decimal:
-        """Home units for one unit of ``currency``: of the day, else QBO's current one (R-20)."""
-        rate = self._remember((currency, day.isoformat()), lambda: self._rate(currency, day))
-        if rate is None:
+    def tax_percent(self, code: str) -> Decimal:
+        """What a code adds to a sale; the sum of its rates (entities.md 3.9)."""
+        row = next((row for row in self._rows("TaxCode") if row["Id"] == code), None)
+        if row is None:
             raise refuse(
-                "exchange-rate",
-                f"QuickBooks has no exchange rate for {currency} on {day.isoformat()}.",
-                "Enter the rate in QuickBooks (Settings, Currencies), then retry.",
-                "currency",
+                "taxcode-gone",
+                f"The tax code with id {code} does not exist in QuickBooks or is inactive.",
+                "Choose another tax code, or make it active in QuickBooks.",
+                "tax",
             )
-        return Decimal(rate)
+        parts = (row.get("SalesTaxRateList") or {}).get("TaxRateDetail") or []
+        if any(part.get("TaxTypeApplicable", "TaxOnAmount") != "TaxOnAmount" for part in parts):
+            raise refuse(
+                "tax-on-tax",
+                "The tax code computes tax on tax, which prices with tax cannot be split by.",
+                "Enter the lines without tax in the source, or use another tax code.",
+                "tax",
+            )
+        wanted = {str(part["TaxRateRef"]["value"]) for part in parts}
+        rates = [row.get("RateValue", 0) for row in self._rows("TaxRate") if row["Id"] in wanted]
+        return sum((Decimal(rate) for rate in rates), Decimal(0))
 
-    def _rate(self, currency: str, day: date) -> Decimal | None:
-        for asked in ((("asofdate", day.isoformat()),), ()):
-            params = (("sourcecurrencycode", currency), *asked)
-            call = Call("GET", "exchangerate", "exchangerate", params=params, reads=1)
-            try:
-                reply = self._transport.read(call, Priority.URGENT)
-            except FaultError:
-                continue
-            rate = _object(reply.part("ExchangeRate")).get("Rate")
-            if isinstance(rate, int | Decimal) and rate > 0:
-                return Decimal(rate)
-        return None
+    def rate(self, currency: str, day: date | None) -> Decimal | None:
+        """Home units for one unit of ``currency`` on a day, or now; None where QBO has none (entities.md 3.8)."""
+        asked = () if day is None else (("asofdate", day.isoformat()),)
+        key = (currency, "now" if day is None else day.isoformat())
+        call = Call("GET", "exchangerate", "exchangerate", params=(("sourcecurrencycode", currency), *asked), reads=1)
+        rate: Decimal | None = self._remember(key, lambda: self._rate(call))
+        return self._remember(key, lambda: self._rate(call), MISSES_KEPT) if rate is None else rate
+
+    def _rate(self, call: Call) -> Decimal | None:
+        try:
+            reply = self._transport.read(call, Priority.URGENT)
+        except FaultError:
+            return None
+        rate = _object(reply.part("ExchangeRate")).get("Rate")
+        return Decimal(rate) if isinstance(rate, int | Decimal) and rate > 0 else None
 
     def _named(self, entity: str, name: str, properties: tuple[str, ...], noun: str) -> str:
         if name.startswith(_BY_ID):
             return name.removeprefix(_BY_ID)
-        found = self._look(entity, name, properties)
+        found = _named_in(self._rows(entity), name, properties)
+        found = found or _named_in(self._rows(entity, MISSES_KEPT), name, properties)
         if len(found) == 1:
             return found[0]
         how = "there is none" if not found else f"{len(found)} have this name"
@@ -176,32 +211,40 @@ class Names:
             "Correct the name in the configuration, or give the id as id:<number>.",
         )
 
-    def _look(self, entity: str, name: str, properties: tuple[str, ...]) -> list[str]:
-        """Ids of the active records of that name, compared on our side whatever characters the name holds."""
-        wished = name_key(name)
-        rows: list[Json] = self._remember((entity,), lambda: self._active(entity))
-        for prop in properties:
-            found = [str(row["Id"]) for row in rows if name_key(str(row.get(prop) or "")) == wished]
-            if found:
-                return found
-        return []
+    def _only(self, entity: str, name: str, properties: tuple[str, ...]) -> str:
+        found = _named_in(self._rows(entity), name, properties)
+        return found[0] if len(found) == 1 else ""
+
+    def _rows(self, entity: str, kept: timedelta = NAMES_KEPT) -> list[Json]:
+        rows: list[Json] = self._remember((entity,), lambda: self._active(entity), kept)
+        return rows
 
     def _active(self, entity: str) -> list[Json]:
         rows = [wire.decode_object(row) for page in self._listing.everything(entity) for _, row in page]
-        kept = ("Id", "Name", "FullyQualifiedName")
         return [
-            {name: row.get(name) for name in kept}
+            {name: row.get(name) for name in _KEPT if name in row}
             for row in rows
             if row.get("Active", True) is True and row.get("Type") not in {"Category", "Group"}
         ]
 
-    def _remember(self, key: tuple[str, ...], look: Callable[[], Any]) -> Any:
+    def _remember(self, key: tuple[str, ...], look: Callable[[], Any], kept: timedelta = NAMES_KEPT) -> Any:
         now = self._clock.now()
         with self._lock:
             known = self._known.get(key)
-        if known is not None and now - known[0] < NAMES_KEPT:
+        if known is not None and now - known[0] < kept:
             return known[1]
         value = look()
         with self._lock:
             self._known[key] = (now, value)
         return value
+
+
+def _named_in(rows: list[Json], name: str, properties: tuple[str, ...]) -> list[str]:
+    """Ids of the rows of that name, compared on our side whatever characters it holds. The first property that has it
+    decides."""
+    wished = name_key(name)
+    for prop in properties:
+        found = [str(row["Id"]) for row in rows if name_key(str(row.get(prop) or "")) == wished]
+        if found:
+            return found
+    return []

@@ -24,7 +24,21 @@ PAGE = 1000
 VALUES = 40
 """Values in one ``IN`` list: keeps a statement of long names within a few thousand characters."""
 
-LISTS = frozenset({"Customer", "Vendor", "Employee", "Item", "Account", "Class", "Department", "Term"})
+LISTS = frozenset(
+    {
+        "Customer",
+        "Vendor",
+        "Employee",
+        "Item",
+        "Account",
+        "Class",
+        "Department",
+        "Term",
+        "PaymentMethod",
+        "TaxCode",
+        "TaxRate",
+    }
+)
 """Lists show only active rows unless asked for the others too (4.3, F-40)."""
 
 _GET_LIMIT = 2000

@@ -1,15 +1,14 @@
 """Finding out what became of a write whose answer was lost (correctness.md 2, rule 5): look, never repeat blindly.
 
-A create is looked for by what makes it unmistakable and by its age: number, customer, day, sum of lines, amount,
-reference, name; created no earlier than shortly before it was sent. Anything else is looked up by id.
+A create is looked for by what makes it unmistakable and by its age: number, customer or vendor, day, lines, amount,
+reference, credit used, name; created no earlier than shortly before it was sent. Anything else is looked up by id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
@@ -18,9 +17,11 @@ from syncd.model.records import Kind
 from syncd.model.values import text
 from syncd.model.writes import Verb, WireWrite
 from syncd.qbo import query, wire
-from syncd.qbo.codec import CODECS
+from syncd.qbo.codec import CODECS, PARTIES
+from syncd.qbo.codec.bill import ACCOUNT_LINE
 from syncd.qbo.codec.lines import Detail, detail_of
-from syncd.qbo.codec.parts import DELETED_SUFFIX, Times
+from syncd.qbo.codec.parts import DELETED_SUFFIX, Times, party_id
+from syncd.qbo.codec.payment import CREDIT_MEMO
 from syncd.qbo.limiter import Priority
 from syncd.qbo.lookup import READ_FAILED
 from syncd.qbo.query import Listing
@@ -52,10 +53,10 @@ class Recovery:
         body = wire.decode_object(write.body)
         try:
             rows = self._candidates(write.kind, body)
+            ours = [row for row in rows if _is_ours(write.kind, body, row) and _age_fits(row, sent_at)]
+            found = [self._decode(write.kind, row) for row in ours]
         except READ_FAILED as error:
             return Unknown(error.message)
-        ours = [row for row in rows if _is_ours(write.kind, body, row) and _age_fits(row, sent_at)]
-        found = [self._decode(write.kind, row) for row in ours]
         if any(isinstance(each, Flawed) for each in found):
             return Unknown("QuickBooks holds a record that fits but cannot be read.")
         return tuple(each for each in found if isinstance(each, Present))
@@ -82,38 +83,61 @@ class Recovery:
 
 
 def _conditions(kind: Kind, body: Json) -> tuple[str, ...]:
-    if kind in {Kind.CLIENT, Kind.ITEM}:
-        prop = "DisplayName" if kind is Kind.CLIENT else "Name"
-        return (query.among(prop, (body[prop], body[prop] + DELETED_SUFFIX)),)
+    if kind in PARTIES:
+        name = str(body["DisplayName"])
+        return (query.among("DisplayName", (name, name + DELETED_SUFFIX)),)
     if body.get("DocNumber"):
         return (query.equals("DocNumber", str(body["DocNumber"])),)
-    return (query.equals("CustomerRef", _value(body, "CustomerRef")), query.equals("TxnDate", str(body["TxnDate"])))
+    party = _party(kind)
+    return (query.equals(party, party_id(body, party)), query.equals("TxnDate", str(body["TxnDate"])))
 
 
 def _is_ours(kind: Kind, body: Json, row: Raw) -> bool:
     """Whether what was sent and what is there are the same document, as far as QBO leaves a field as it was sent."""
     there = wire.decode_object(row)
-    if kind in {Kind.CLIENT, Kind.ITEM}:
-        prop = "DisplayName" if kind is Kind.CLIENT else "Name"
-        return text(str(there.get(prop, "")).removesuffix(DELETED_SUFFIX)) == text(body[prop])
-    if _value(body, "CustomerRef") != _value(there, "CustomerRef") or body["TxnDate"] != there.get("TxnDate"):
+    if kind in PARTIES:
+        return text(str(there.get("DisplayName", "")).removesuffix(DELETED_SUFFIX)) == text(body["DisplayName"])
+    party = _party(kind)
+    if party_id(body, party) != party_id(there, party) or body["TxnDate"] != there.get("TxnDate"):
         return False
-    if kind is Kind.PAYMENT:
-        return _payment_key(body) == _payment_key(there)
     if body.get("DocNumber") and body["DocNumber"] != there.get("DocNumber"):
         return False
-    return _billed(body.get("Line") or []) == _billed(there.get("Line") or [])
+    mark = _MARKS[CODECS[kind].entity]
+    return mark(body) == mark(there)
 
 
-def _payment_key(payment: Json) -> tuple[Decimal, str]:
-    return Decimal(payment.get("TotalAmt", 0)), text(payment.get("PaymentRefNum") or "")
+def _party(kind: Kind) -> str:
+    return "VendorRef" if kind is Kind.BILL else "CustomerRef"
 
 
-def _billed(lines: Iterable[dict[str, Any]]) -> list[Decimal]:
-    """Amounts of the billed lines, in any order; tax may be QBO's own and is left out."""
-    return sorted(
-        Decimal(line.get("Amount", 0)) for line in lines if detail_of(line.get("DetailType", "")) is Detail.SALES
-    )
+def _received(payment: Json) -> tuple[object, ...]:
+    """New money and reference; what moves no money is told by the credit it uses, for it has nothing else."""
+    total = Decimal(payment.get("TotalAmt", 0))
+    links = [link for line in payment.get("Line") or [] for link in line.get("LinkedTxn") or []]
+    used = sorted(str(link.get("TxnId")) for link in links if link.get("TxnType") == CREDIT_MEMO)
+    return total, text(payment.get("PaymentRefNum") or ""), () if total else tuple(used)
+
+
+def _sold(form: Json) -> tuple[object, ...]:
+    """Amounts of the billed lines, in any order, with tax where the price contains it. Tax beside them may be QBO's
+    own and is left out."""
+    sold = [line for line in form.get("Line") or [] if detail_of(line.get("DetailType", "")) is Detail.SALES]
+    gross = [(line.get(Detail.SALES) or {}).get("TaxInclusiveAmt", line.get("Amount", 0)) for line in sold]
+    return tuple(sorted(Decimal(amount) for amount in gross))
+
+
+def _bought(bill: Json) -> tuple[object, ...]:
+    """Accounts and amounts of the lines, in any order."""
+    lines = [(party_id(line.get(ACCOUNT_LINE) or {}, "AccountRef"), line) for line in bill.get("Line") or []]
+    return tuple(sorted((account, Decimal(line.get("Amount", 0))) for account, line in lines))
+
+
+_MARKS: dict[str, Callable[[Json], tuple[object, ...]]] = {
+    "Invoice": _sold,
+    "CreditMemo": _sold,
+    "Payment": _received,
+    "Bill": _bought,
+}
 
 
 def _age_fits(row: Raw, sent_at: datetime) -> bool:
@@ -123,7 +147,3 @@ def _age_fits(row: Raw, sent_at: datetime) -> bool:
         return wire.parse_time(created) >= sent_at - CLOCKS_APART
     except (ValueError, *wire.BAD_JSON):
         return True
-
-
-def _value(body: Json, name: str) -> str:
-    return str((body.get(name) or {}).get("value", ""))

@@ -15,7 +15,7 @@ import msgspec
 
 from syncd.errors import QboError, QboThrottled, QboUnavailable
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import Invoice, Kind, Payment, State
+from syncd.model.records import Kind, State
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, Verb, WireWrite
 from syncd.qbo import faults, wire
 from syncd.qbo.faults import Fault, FaultClass
@@ -37,11 +37,9 @@ BATCH_ID_LIMIT = 36
 ITEM_ID_LIMIT = 10
 """protocol.md 7, F-5: a longer one might be cut, and two cut ones might be the same."""
 
-_OPERATIONS: dict[tuple[Kind, Verb], tuple[tuple[str, str], ...]] = {
-    (Kind.INVOICE, Verb.DELETE): (("operation", "delete"),),
-    (Kind.PAYMENT, Verb.DELETE): (("operation", "delete"),),
-    (Kind.INVOICE, Verb.VOID): (("operation", "void"),),
-    (Kind.PAYMENT, Verb.VOID): (("operation", "update"), ("include", "void")),
+_VOIDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Invoice": (("operation", "void"),),
+    "Payment": (("operation", "update"), ("include", "void")),
 }
 """protocol.md 8.3, 8.5. A create and an update are told by the body."""
 
@@ -129,7 +127,14 @@ class Writer:
             return InDoubt(f"QuickBooks answered without the {write.entity}.")
         if write.verb is Verb.DELETE:
             return _deleted(write, row, tid)
-        after = self._decode(write.kind, row)
+        return self._written(write, row, tid)
+
+    def _written(self, write: WireWrite, row: Raw, tid: str) -> Outcome:
+        """What the record is after the write."""
+        try:
+            after = self._decode(write.kind, row)
+        except QboError as error:  # something it takes to read the answer could not be had; the write is done
+            return InDoubt(error.message)
         if isinstance(after, Flawed):
             return InDoubt("QuickBooks' answer cannot be read: " + " ".join(p.text for p in after.problems))
         if write.qbo_id and after.record.id != write.qbo_id:
@@ -200,9 +205,19 @@ def _check_ids(write: WireWrite) -> None:
 
 
 def _single_call(write: WireWrite) -> Call:
-    params = (*_OPERATIONS.get((write.kind, write.verb), ()), ("requestid", write.request_id))
+    params = (*_operation(write), ("requestid", write.request_id))
     path = write.entity.lower()
     return Call("POST", path, path, params=params, body=write.body, content_type=JSON)
+
+
+def _operation(write: WireWrite) -> tuple[tuple[str, str], ...]:
+    match write.verb:
+        case Verb.DELETE:
+            return (("operation", "delete"),)
+        case Verb.VOID:
+            return _VOIDS[write.entity]
+        case _:
+            return ()
 
 
 def _batch_call(writes: list[WireWrite]) -> Call:
@@ -248,7 +263,7 @@ def _deleted(write: WireWrite, row: Raw, tid: str) -> Outcome:
 
 
 def _is_void(after: Present) -> bool:
-    return not isinstance(after.record, Invoice | Payment) or after.record.state is State.VOID
+    return getattr(after.record, "state", State.VOID) is State.VOID
 
 
 def _refused(fault: Fault, tid: str) -> Refused:

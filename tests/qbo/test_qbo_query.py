@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.qbo import query
-from syncd.qbo.finder import spellings
+from syncd.qbo.candidates import spellings
 
 
 def unquoted(literal: str) -> str:

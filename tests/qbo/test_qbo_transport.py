@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from syncd.clock import ManualClock
 from syncd.errors import QboError, QboUnavailable, ReconnectNeeded, WrongCompany
 from syncd.model.observations import Absent, Present, Unknown
 from syncd.model.records import Client as Customer
-from syncd.model.records import Kind
+from syncd.model.records import Kind, Payment
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Refused, Verb, WireWrite
 from syncd.qbo.transport import Call
 
@@ -384,16 +385,35 @@ def test_an_answer_about_something_else_is_no_empty_answer(world: Callable[..., 
     assert isinstance(made.books.read(Kind.CLIENT, ["5"])["5"], Unknown)
 
 
+@pytest.mark.behaviour("R-20")
 def test_the_rate_of_the_day_then_the_current_one(world: Callable[..., World]) -> None:
     none = fault("6000", detail="no rate on that day")
     rate = {"ExchangeRate": {"SourceCurrencyCode": "EUR", "Rate": 1.310264}, "time": TIME}
-    made = world(none, ok(rate))
-    names = made.books._names
+    euros = Payment("p", "c1", NOW.date(), Decimal(1), (), currency="EUR")
+    foreign = PREFERENCES | {"CurrencyPrefs": {"HomeCurrency": {"value": "USD"}, "MultiCurrencyEnabled": True}}
+    made = world(ok(INFO), ok({"Preferences": foreign, "time": TIME}), none, ok(rate))
     for _ in range(2):
-        assert str(names.rate("EUR", NOW.date())) == "1.310264"
-    assert b"asofdate=2026-01-05" in made.server.requests[0]
-    assert b"asofdate" not in made.server.requests[1]
-    assert len(made.server.requests) == 2
+        sent = made.books.encode(Kind.PAYMENT, Verb.CREATE, euros, refs=lambda *_: "5", journal_id="1", request_id="1")
+        assert b'"ExchangeRate":1.310264' in sent.body
+    assert b"asofdate=2026-01-05" in made.server.requests[2]
+    assert b"asofdate" not in made.server.requests[3]
+    assert len(made.server.requests) == 4
+
+
+@pytest.mark.failure("F-1")
+def test_a_write_that_is_done_is_never_called_unsent(world: Callable[..., World]) -> None:
+    """Reading its answer takes the default item, which QuickBooks does not give now: the write itself is done."""
+    shipping = {
+        "Amount": 5,
+        "DetailType": "SalesItemLineDetail",
+        "SalesItemLineDetail": {"ItemRef": {"value": "SHIPPING_ITEM_ID"}},
+    }
+    row = {"Id": "9", "SyncToken": "0", "TxnDate": "2026-01-05", "CustomerRef": {"value": "5"}, "TotalAmt": 5}
+    answer = ok({"Invoice": row | {"Line": [shipping]}, "time": TIME})
+    made = world(*FACTS, answer, *[http(XML_429.encode(), status="429 Too Many Requests")] * 9)
+    made.books.facts()
+    write = WireWrite("j", Kind.INVOICE, Verb.CREATE, "Invoice", b"{}", "request-1")
+    assert isinstance(made.books.send([write])[0], InDoubt)
 
 
 @pytest.mark.failure("F-74")

@@ -1,4 +1,8 @@
-"""One module per kind: QBO's JSON to a record, and a record to what is sent. This table is all that others need."""
+"""One table from kind to QBO's entity: its JSON to a record, and a record to what is sent.
+
+Several kinds may be one entity there: a customer with a parent is also a project, a payment of zero that uses a credit
+memo also an application of it. ``Codec.takes`` says which rows of a listing or a change feed are of the kind.
+"""
 
 from __future__ import annotations
 
@@ -8,51 +12,83 @@ from types import MappingProxyType
 import msgspec
 
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Client, Invoice, Item, Kind, Payment, Record
+from syncd.model.records import Bill, Client, CreditApplication, CreditNote, Invoice, Kind, Payment, Record, Vendor
+from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
-from syncd.qbo.codec import client, invoice, item, payment
-from syncd.qbo.codec.parts import Reading, Refs, Resolver, Unencodable, Wishes, refuse
-from syncd.qbo.wire import Json, Raw
+from syncd.qbo.codec import bill, credit_application, form_body, forms, named, party, payment
+from syncd.qbo.codec.parts import Reading, Refs, Resolver, Unencodable, Wishes, identity_of, refuse
+from syncd.qbo.wire import BAD_JSON, Json, Raw
 
 Decode = Callable[[Raw | bytes, Reading], Present | Flawed]
 
 
 class Codec(msgspec.Struct, frozen=True):
-    """What QBO calls a kind, whether it is a list, and how its objects are read."""
+    """What QBO calls a kind, how its objects are read, and which of them are of the kind (``only``; None: all).
+
+    ``ended``: which objects are there still, but are the end of a record of the kind, as a deletion is (None: none).
+
+    What is read by its id is decoded whatever it has become; ``decode`` then says why it is none any more.
+    """
 
     entity: str
     decode: Decode
-    is_list: bool = False
+    only: Callable[[Raw | bytes], bool] | None = None
+    ended: Callable[[Raw | bytes], bool] | None = None
+
+    def takes(self, row: Raw | bytes) -> bool:
+        """Whether a row of the entity is of this kind. One that cannot be read is, so that ``decode`` says why."""
+        try:
+            return self.only is None or self.only(row)
+        except BAD_JSON:
+            return True
+
+    def is_end(self, row: Raw | bytes) -> bool:
+        """Whether a row that was read by its id says that the record of this kind is no more."""
+        try:
+            return self.ended is not None and self.ended(row)
+        except BAD_JSON:
+            return False
 
 
 CODECS: Mapping[Kind, Codec] = MappingProxyType(
     {
-        Kind.ITEM: Codec(item.ENTITY, item.decode, is_list=True),
-        Kind.CLIENT: Codec(client.ENTITY, client.decode, is_list=True),
-        Kind.INVOICE: Codec(invoice.ENTITY, invoice.decode),
+        Kind.ITEM: Codec(named.ITEM, named.decode_item),
+        Kind.TAX_CODE: Codec(named.TAX_CODE, named.decode_tax_code),
+        Kind.PAYMENT_METHOD: Codec(named.PAYMENT_METHOD, named.decode_payment_method),
+        Kind.CATEGORY: Codec(named.ACCOUNT, named.decode_category),
+        Kind.CLIENT: Codec(party.CUSTOMER, party.decode_client),
+        Kind.PROJECT: Codec(party.CUSTOMER, named.decode_project, named.is_project),
+        Kind.VENDOR: Codec(party.VENDOR, party.decode_vendor),
+        Kind.INVOICE: Codec(forms.INVOICE, forms.decode_invoice),
+        Kind.CREDIT_NOTE: Codec(forms.CREDIT_MEMO, forms.decode_credit_note),
         Kind.PAYMENT: Codec(payment.ENTITY, payment.decode),
+        Kind.CREDIT_APPLICATION: Codec(
+            payment.ENTITY, credit_application.decode, credit_application.is_one, credit_application.is_over
+        ),
+        Kind.BILL: Codec(bill.ENTITY, bill.decode),
     }
 )
+"""Every kind that QBO has. An expense exists in the source only; bills are made of them."""
 
-KIND_OF: Mapping[str, Kind] = MappingProxyType({row.entity.lower(): kind for kind, row in CODECS.items()})
-"""From an entity's name, in any case, to the kind."""
+PARTIES = frozenset({Kind.CLIENT, Kind.VENDOR})
 
 
 def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Json:
     """The JSON object for one write. Raises ``Unencodable`` when the record cannot be said in QBO's words."""
+    spec = SPECS[kind]
+    body: Json | None = None
     match verb:
         case Verb.CREATE:
             body = _create(record, wishes)
         case Verb.UPDATE:
             body = _update(record, wishes, _current(wishes))
-        case Verb.VOID if kind is Kind.PAYMENT:
-            body = payment.void(_current(wishes))
-        case Verb.VOID | Verb.DELETE if not CODECS[kind].is_list:
-            body = invoice.only_identity(_current(wishes))
-        case Verb.DEACTIVATE if kind is Kind.CLIENT:
-            body = client.deactivate(_current(wishes))
-        case _:
-            body = None
+        case Verb.DELETE if spec.transaction:
+            body = identity_of(_current(wishes))
+        case Verb.VOID if spec.voidable:
+            as_payment = CODECS[kind].entity == payment.ENTITY
+            body = payment.void(_current(wishes)) if as_payment else identity_of(_current(wishes))
+        case Verb.DEACTIVATE if kind in PARTIES:
+            body = party.deactivate(_current(wishes))
     if body is None:
         raise refuse("never-written", f"A record of kind {kind.value} cannot get {verb.value} in QuickBooks.", "")
     return body
@@ -60,25 +96,33 @@ def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Jso
 
 def _create(record: Record | None, wishes: Wishes) -> Json | None:
     match record:
-        case Client():
-            return client.create(record, wishes)
-        case Invoice():
-            return invoice.create(record, wishes)
+        case Client() | Vendor():
+            return party.create(record, wishes)
+        case Invoice() | CreditNote():
+            return form_body.create(record, wishes)
         case Payment():
             return payment.create(record, wishes)
-        case Item() | None:
+        case CreditApplication():
+            return credit_application.create(record, wishes)
+        case Bill():
+            return bill.create(record, wishes)
+        case _:
             return None
 
 
 def _update(record: Record | None, wishes: Wishes, current: Json) -> Json | None:
     match record:
-        case Client():
-            return client.update(record, wishes, current)
-        case Invoice():
-            return invoice.update(record, wishes, current)
+        case Client() | Vendor():
+            return party.update(record, wishes, current)
+        case Invoice() | CreditNote():
+            return form_body.update(record, wishes, current)
         case Payment():
             return payment.update(record, wishes, current)
-        case Item() | None:
+        case CreditApplication():
+            return credit_application.update(record, wishes, current)
+        case Bill():
+            return bill.update(record, wishes, current)
+        case _:
             return None
 
 
@@ -88,4 +132,15 @@ def _current(wishes: Wishes) -> Json:
     return wishes.current
 
 
-__all__ = ["CODECS", "KIND_OF", "Codec", "Decode", "Reading", "Refs", "Resolver", "Unencodable", "Wishes", "encode"]
+__all__ = [
+    "CODECS",
+    "PARTIES",
+    "Codec",
+    "Decode",
+    "Reading",
+    "Refs",
+    "Resolver",
+    "Unencodable",
+    "Wishes",
+    "encode",
+]

@@ -1,22 +1,30 @@
-"""Lines of an invoice as they are sent (entities.md 1.4, 4.1).
+"""Lines of an invoice or credit note as they are sent (entities.md 1.4, 4.1).
 
-In an update the whole list replaces the stored one. Each wished line is therefore matched with a line that is there,
-so that the line keeps its id and everything we do not own (class, service date, links to time entries).
+In an update the whole list replaces the stored one. Each wished line therefore continues a line that is there, so that
+it keeps its id and everything we do not own (class, service date, links to time entries).
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
-from syncd.model.checks import tax_code_name
-from syncd.model.records import Invoice, Kind, Line
+from syncd.model.records import CreditNote, Form, Item, Kind, Line
+from syncd.model.references import claimed_id, is_text, item_key, mapped_name
 from syncd.model.spec import DESCRIPTION_LIMIT
 from syncd.model.values import cut, explains, round_money, text
 from syncd.qbo import wire
-from syncd.qbo.codec.parts import ZERO, Wishes, reference, refuse
+from syncd.qbo.codec import tax
+from syncd.qbo.codec.continuing import Content, content, continued
+from syncd.qbo.codec.currency import code_of
+from syncd.qbo.codec.parts import ZERO, Wishes, party_id, reference, refuse
 from syncd.qbo.wire import Json
+
+SPECIAL_ITEMS = {"SHIPPING_ITEM_ID": "Shipping", "GRATUITY_ITEM_ID": "Gratuity"}
+"""Lines that QBO keeps without a product (entities.md 4.1), and the text that stands for them."""
+
+_UNIT_PRICE = Decimal("0.0000001")
+"""QBO keeps seven digits of a price (entities.md 4.1)."""
 
 
 class Detail(StrEnum):
@@ -38,42 +46,48 @@ def detail_of(name: str) -> Detail | None:
     return _DETAILS.get(name) or _DETAILS.get(name.replace("_", "").lower())
 
 
-def encode(record: Invoice, wishes: Wishes, current: list[Json]) -> list[Json]:
+def encode(record: Form, wishes: Wishes, current: list[Json]) -> list[Json]:
     """The whole ``Line`` list for a create (``current`` empty) or an update.
 
     When only the discount changes, the other lines go back as they were read.
     """
     updating = wishes.current is not None
     kept = [line for line in current if detail_of(line.get("DetailType", "")) in {Detail.SALES, Detail.TEXT}]
-    if not updating or "lines" in wishes.fields:
-        matches = _match(record.lines, kept, wishes)
-        encoded = [_line(line, match, record, wishes) for line, match in zip(record.lines, matches, strict=True)]
-        for position, line in enumerate(encoded, start=1):
-            line["LineNum"] = position
-    else:
-        encoded = kept
-    return encoded + _discount(record, wishes, current)
+    encoded = kept if updating and "lines" not in wishes.fields else _renewed(record, wishes, kept)
+    return encoded + _discount(record, wishes, current, encoded)
 
 
-def _line(line: Line, match: Json | None, record: Invoice, wishes: Wishes) -> Json:
+def _renewed(record: Form, wishes: Wishes, kept: list[Json]) -> list[Json]:
+    ours = [_wished_content(line, wishes) for line in record.lines]
+    theirs = [_present_content(line, wishes) for line in kept]
+    encoded = []
+    for line, mine, place in zip(record.lines, ours, continued(ours, theirs), strict=True):
+        match = None if place is None else kept[place]
+        special = place is not None and theirs[place][1] == mine[1] and _special_item(kept[place])
+        encoded.append(_line(line, match, record, wishes, special or ""))
+    for position, body in enumerate(encoded, start=1):
+        body["LineNum"] = position
+    return encoded
+
+
+def _line(line: Line, match: Json | None, record: Form, wishes: Wishes, special: str) -> Json:
     if is_text(line):
         return _text_line(line, match)
-    amount = _amount(line, record, wishes)
+    amount = round_money(line.amount, code_of(record, wishes))
     body: Json = dict(match) if match else {}
     detail: Json = dict(body.get(Detail.SALES) or {})
-    detail["ItemRef"] = reference(_item(line, wishes))
-    detail |= _tax_code(line, detail, record, wishes)
-    for name in ("Qty", "UnitPrice"):
+    detail["ItemRef"] = reference(special or _item(line, wishes))
+    detail |= tax.line_code(line, detail, record, wishes)
+    for name in ("Qty", "UnitPrice", "TaxInclusiveAmt"):
         detail.pop(name, None)
-    detail |= explained(line, amount)
+    if tax.inclusive(record, wishes):
+        net = tax.without_tax(amount, detail, record, wishes)
+        detail |= {"TaxInclusiveAmt": wire.plain(amount)} | _explained_net(line, amount, net)
+        amount = net
+    else:
+        detail |= explained(line, amount)
     body |= {"Amount": wire.plain(amount), "DetailType": Detail.SALES.value, Detail.SALES.value: detail}
     return _described(body, line)
-
-
-def is_text(line: Line) -> bool:
-    """A line of text only, which QBO keeps as DescriptionOnly."""
-    quantity = line.quantity if isinstance(line.quantity, Decimal) else ZERO
-    return not line.amount and not quantity and not line.item and not line.item_name
 
 
 def _text_line(line: Line, match: Json | None) -> Json:
@@ -90,11 +104,6 @@ def _described(body: Json, line: Line) -> Json:
     return body
 
 
-def _amount(line: Line, record: Invoice, wishes: Wishes) -> Decimal:
-    currency = record.currency if isinstance(record.currency, str) and record.currency else wishes.facts.home_currency
-    return round_money(line.amount, currency)
-
-
 def explained(line: Line, amount: Decimal) -> Json:
     """Quantity and rate, if QBO takes them for the amount; otherwise nothing (``values.explains``, 6070).
 
@@ -107,13 +116,30 @@ def explained(line: Line, amount: Decimal) -> Json:
     return {"Qty": wire.plain(line.quantity), "UnitPrice": wire.plain(line.rate)}
 
 
+def _explained_net(line: Line, gross: Decimal, net: Decimal) -> Json:
+    """Quantity and the price without tax, where the price with tax can be told from what comes back: quantity times
+    rate has to be the amount without any rounding (``gross_rate`` is the way back)."""
+    if not isinstance(line.quantity, Decimal) or not isinstance(line.rate, Decimal):
+        return {}
+    if not line.quantity or line.rate != gross_rate(line.quantity, gross):
+        return {}
+    price = (net / line.quantity).quantize(_UNIT_PRICE)
+    return explained(Line(net, quantity=line.quantity, rate=price), net)
+
+
+def gross_rate(quantity: Decimal, gross: Decimal) -> Decimal | None:
+    """The price with tax of one unit of a line; None where it is not exact within the digits QBO keeps."""
+    rate = gross / quantity if quantity else ZERO
+    return rate if rate * quantity == gross and explains(quantity, rate, gross) else None
+
+
 def _item(line: Line, wishes: Wishes) -> str:
     """The linked item, else one of that name, else the default item (R-22, R-23). Always sent (entities.md 4.1)."""
-    try:
-        found = wishes.refs(Kind.ITEM, line.item) if line.item else ""
-    except KeyError:
-        found = ""
-    found = found or (wishes.resolve.find_item(line.item_name) if line.item_name else "")
+    found = wishes.link(Kind.ITEM, item_key(line))
+    if not found and line.item_name:
+        named = Item(id="", name=line.item_name)
+        found = claimed_id(Kind.ITEM, named, wishes.settings)
+        found = found or wishes.resolve.find_item(mapped_name(Kind.ITEM, line.item_name, wishes.settings))
     if not found and not wishes.settings.default_item:
         raise refuse(
             "default-item",
@@ -124,34 +150,11 @@ def _item(line: Line, wishes: Wishes) -> str:
     return found or wishes.resolve.item(wishes.settings.default_item)
 
 
-def _tax_code(line: Line, detail: Json, record: Invoice, wishes: Wishes) -> Json:
-    """US: TAX or NON on every line (F-96). Elsewhere: a real code on every line (entities.md 3.9, F-100)."""
-    taxable = line.taxable
-    if not isinstance(taxable, bool):
-        if "TaxCodeRef" in detail:
-            return {}
-        taxable = bool(record.tax) if isinstance(record.tax, Decimal) else False
-    if not wishes.facts.global_tax:
-        return {"TaxCodeRef": reference("TAX" if taxable and wishes.facts.sales_tax else "NON")}
-    if not wishes.facts.sales_tax:
-        return {}
-    name = tax_code_name(record, wishes.settings) if taxable else wishes.settings.exempt_tax_code
-    if not name:
-        setting = "default_tax_code" if taxable else "exempt_tax_code"
-        raise refuse(
-            "tax-code",
-            "Outside the US every line needs a tax code, and none is chosen.",
-            f"Set {setting} to a QuickBooks tax code.",
-            "lines",
-        )
-    return {"TaxCodeRef": reference(wishes.resolve.tax_code(name))}
-
-
-def _discount(record: Invoice, wishes: Wishes, current: list[Json]) -> list[Json]:
+def _discount(record: Form, wishes: Wishes, current: list[Json], others: list[Json]) -> list[Json]:
     """The discount, as a fixed amount. In an update that is not about the discount the present one stays as it is,
     in amount: a percentage would come out differently over other lines."""
     present = [line for line in current if detail_of(line.get("DetailType", "")) is Detail.DISCOUNT]
-    if wishes.current is not None and "discount" not in wishes.fields:
+    if wishes.current is not None and not concerns_discount(record, wishes.fields):
         return [_fixed(line) for line in present]
     discount = record.discount if isinstance(record.discount, Decimal) else ZERO
     account = wishes.settings.discount_account
@@ -160,14 +163,33 @@ def _discount(record: Invoice, wishes: Wishes, current: list[Json]) -> list[Json
     if not account:
         raise refuse(
             "discount-account",
-            "The invoice has a discount, but no discount account is chosen.",
+            "The document has a discount, but no discount account is chosen.",
             "Set discount_account, or set allow_discount_drop to leave discounts out.",
             "discount",
         )
     detail: Json = {"PercentBased": False, "DiscountAccountRef": reference(wishes.resolve.account(account))}
     if wishes.facts.global_tax and wishes.facts.sales_tax:
-        detail |= _tax_code(Line(discount), detail, record, wishes)
+        detail |= tax.line_code(Line(discount), detail, record, wishes)
+    if tax.inclusive(record, wishes):
+        discount = _net_discount(discount, record, wishes, others)
     return [{"Amount": wire.plain(discount), "DetailType": Detail.DISCOUNT.value, Detail.DISCOUNT.value: detail}]
+
+
+def concerns_discount(record: Form, fields: frozenset[str]) -> bool:
+    """Whether an update is about the discount. That of a credit note is no field of its own: it goes with the lines."""
+    with_lines = isinstance(record, CreditNote) and isinstance(record.discount, Decimal)
+    return "discount" in fields or (with_lines and "lines" in fields)
+
+
+def _net_discount(discount: Decimal, record: Form, wishes: Wishes, others: list[Json]) -> Decimal:
+    """A discount without its tax: QBO keeps it net, like the lines, and spreads it over them (entities.md 3.9)."""
+    sold = [line for line in others if Detail.SALES in line]
+    codes = {party_id(line[Detail.SALES], "TaxCodeRef") for line in sold}
+    if len(codes) == 1:
+        return tax.without_tax(discount, sold[0][Detail.SALES], record, wishes)
+    net = sum((Decimal(line["Amount"]) for line in sold), ZERO)
+    gross = sum((Decimal(line[Detail.SALES].get("TaxInclusiveAmt", line["Amount"])) for line in sold), ZERO)
+    return round_money(discount * net / gross, code_of(record, wishes)) if gross else discount
 
 
 def _fixed(line: Json) -> Json:
@@ -175,48 +197,28 @@ def _fixed(line: Json) -> Json:
     return line | {Detail.DISCOUNT.value: detail | {"PercentBased": False}}
 
 
-def _match(wished: tuple[Line, ...], present: list[Json], wishes: Wishes) -> list[Json | None]:
-    """For each wished line the present line that it continues: equal content first, then item and text, then place.
-
-    Every present line is used at most once; within a round the nearest in order wins. What is left over goes away.
-    """
-    found: list[Json | None] = [None] * len(wished)
-    free = list(range(len(present)))
-    ours = [_keys(_wished_content(line, wishes)) for line in wished]
-    theirs = [_keys(_present_content(line)) for line in present]
-    for level in range(3):
-        for place in range(len(wished)):
-            if found[place] is not None:
-                continue
-            fits = [other for other in free if theirs[other][level] == ours[place][level]]
-            if level == 2:
-                fits = [other for other in fits if other == place]
-            if fits:
-                best = min(fits, key=lambda other: (abs(other - place), other))
-                found[place] = present[best]
-                free.remove(best)
-    return found
-
-
-_Content = tuple[str, str, Any, Any, Any]
-
-
-def _keys(content: _Content) -> tuple[object, object, object]:
-    """From exact to vague: everything; item and description; nothing (place alone decides)."""
-    return content, content[:2], None
-
-
-def _wished_content(line: Line, wishes: Wishes) -> _Content:
+def _wished_content(line: Line, wishes: Wishes) -> Content:
     item = "" if is_text(line) else _item(line, wishes)
     description = text(line.description) if isinstance(line.description, str) else ""
-    return item, description, line.amount, _known(line.quantity), _known(line.rate)
+    return content((item, description), line.amount, _known(line.quantity), _known(line.rate))
 
 
-def _present_content(line: Json) -> _Content:
+def _present_content(line: Json, wishes: Wishes) -> Content:
+    """A line without a product stands for one of the default item, as it does when it is read (``forms.py``)."""
     detail = line.get(Detail.SALES) or {}
-    item = str((detail.get("ItemRef") or {}).get("value", ""))
-    amount = line.get("Amount", 0)
-    return item, text(line.get("Description") or ""), amount, detail.get("Qty"), detail.get("UnitPrice")
+    item, description = party_id(detail, "ItemRef"), text(line.get("Description") or "")
+    special = _special_item(line)
+    if special:
+        default = wishes.settings.default_item
+        item = wishes.resolve.item(default) if default else ""
+        description = description or SPECIAL_ITEMS[special]
+    amount = detail.get("TaxInclusiveAmt", line.get("Amount", 0))
+    return content((item, description), amount, detail.get("Qty"), detail.get("UnitPrice"))
+
+
+def _special_item(line: Json) -> str:
+    item = party_id(line.get(Detail.SALES) or {}, "ItemRef")
+    return item if item in SPECIAL_ITEMS else ""
 
 
 def _known(number: object) -> Decimal | None:

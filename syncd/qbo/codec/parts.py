@@ -13,6 +13,7 @@ from syncd.errors import QboRefused
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Flawed, Present, Problem
 from syncd.model.records import Kind, Record
+from syncd.model.spec import NO_COUNTERPART
 from syncd.qbo import wire
 from syncd.qbo.wire import Json, Raw
 
@@ -51,13 +52,27 @@ class Link(msgspec.Struct, frozen=True, rename="pascal"):
     txn_type: str
 
 
+def _nothing() -> str:
+    return ""
+
+
+def _no_name(_: str) -> str:
+    return ""
+
+
 class Reading(msgspec.Struct, frozen=True):
-    """What decoding needs to know of the company."""
+    """What decoding needs to know of the company.
+
+    ``default_item`` gives the id of the default item, ``method_name`` the name of a payment method by its id; both
+    look only when they are asked, and answer with an empty text where there is none.
+    """
 
     home_currency: str
     us: bool = True
     sales_tax: bool = True
     exempt_code: str = ""
+    default_item: Callable[[], str] = _nothing
+    method_name: Callable[[str], str] = _no_name
 
 
 class Resolver(Protocol):
@@ -65,12 +80,22 @@ class Resolver(Protocol):
 
     def account(self, name: str) -> str: ...
     def item(self, name: str) -> str: ...
+    def find_account(self, name: str) -> str:
+        """As ``account``, but empty when there is none."""
+        ...
+
     def find_item(self, name: str) -> str:
         """As ``item``, but empty when there is none."""
         ...
 
     def tax_code(self, name: str) -> str: ...
-    def rate(self, currency: str, day: date) -> Decimal: ...
+    def tax_percent(self, code: str) -> Decimal:
+        """What a tax code, by its id, adds to a sale: 13 for 13 %."""
+        ...
+
+    def rate(self, currency: str, day: date | None) -> Decimal | None:
+        """Home units for one unit of ``currency`` on a day, or QBO's current rate; None where QBO has none."""
+        ...
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -85,6 +110,14 @@ class Wishes(msgspec.Struct, frozen=True):
     resolve: Resolver
     fields: frozenset[str] = frozenset()
     current: Json | None = None
+
+    def link(self, kind: Kind, source_id: str) -> str:
+        """The QBO id that a reference of the source is linked with; empty where it has no counterpart."""
+        try:
+            found = self.refs(kind, source_id) if source_id else ""
+        except KeyError:
+            found = ""
+        return "" if found == NO_COUNTERPART else found
 
 
 class Unencodable(QboRefused):
@@ -150,15 +183,13 @@ def _flawed(row: Raw | bytes, problem: Problem) -> Flawed:
 
 def linked(wishes: Wishes, kind: Kind, source_id: str) -> str:
     """The QBO id of what the record refers to; a missing link is never papered over."""
-    try:
-        found = wishes.refs(kind, source_id) if source_id else ""
-    except KeyError:
-        found = ""
+    found = wishes.link(kind, source_id)
     if not found:
+        noun = kind.value.replace("_", " ")
         raise refuse(
             "not-linked",
-            f"The {kind.value} that the record refers to is not linked with QuickBooks yet.",
-            f"Retry once the {kind.value} is linked.",
+            f"The {noun} that the record refers to is not linked with QuickBooks yet.",
+            f"Retry once the {noun} is linked.",
             kind.value,
         )
     return found
@@ -168,18 +199,22 @@ def reference(identity: str) -> Json:
     return {"value": identity}
 
 
-def foreign_currency(wishes: Wishes, currency: object, day: date) -> Json:
-    """CurrencyRef, and ExchangeRate for a foreign currency: always, because an omitted one may be booked as 1
-    (entities.md 3.8); never for the home currency (R-19). Nothing at all without multicurrency."""
-    if not wishes.facts.multicurrency:
-        return {}
-    code = currency if isinstance(currency, str) and currency else wishes.facts.home_currency
-    body: Json = {"CurrencyRef": reference(code)}
-    if code != wishes.facts.home_currency:
-        body["ExchangeRate"] = wire.plain(wishes.resolve.rate(code, day))
-    return body
-
-
 def identity_of(current: Json) -> Json:
     """Id and SyncToken of the object a write is about: the token of the version that was decided upon (F-20)."""
     return {"Id": current["Id"], "SyncToken": current["SyncToken"]}
+
+
+def whole(current: Json, read_only: frozenset[str]) -> Json:
+    """The object as read, for an update of the whole: what such an update leaves out is cleared (protocol.md 8.2)."""
+    return {name: value for name, value in current.items() if name not in read_only} | identity_of(current)
+
+
+def kept_lines(current: Json) -> list[Json]:
+    """The present lines without their read-only extension, which is refused when echoed (protocol.md 8.2)."""
+    lines = current.get("Line") or []
+    return [{name: value for name, value in line.items() if name != "LineEx"} for line in lines]
+
+
+def party_id(current: Json, member: str) -> str:
+    """The id that a reference of an object names; empty where there is none."""
+    return str((current.get(member) or {}).get("value", ""))

@@ -1,36 +1,42 @@
-"""Payment (entities.md 5): new money, and how it is spread over invoices."""
+"""Payment (entities.md 5): new money and used credit, and how they are spread over invoices."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
 import msgspec
 
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Allocation, Kind, Payment, State
+from syncd.model.records import Allocation, CreditUse, Kind, Payment, State
+from syncd.model.references import method_key
 from syncd.model.spec import PAYMENT_NOTES_LIMIT, REFERENCE_LIMIT
 from syncd.model.values import cut, text
 from syncd.qbo import wire
+from syncd.qbo.codec.currency import foreign_currency, moved
 from syncd.qbo.codec.parts import (
     ZERO,
     CannotReadError,
     Link,
     Reading,
     Ref,
-    Times,
     Wishes,
     decode_with,
-    foreign_currency,
     identity_of,
+    kept_lines,
     linked,
     reference,
+    refuse,
+    whole,
 )
 from syncd.qbo.wire import Json, Raw
 
 ENTITY = "Payment"
+INVOICE = "Invoice"
+CREDIT_MEMO = "CreditMemo"
 
-_READ_ONLY = frozenset({"MetaData", "domain", "sparse", "UnappliedAmt", "ProcessPayment", "TxnSource", "LinkedTxn"})
+READ_ONLY = frozenset({"MetaData", "domain", "sparse", "UnappliedAmt", "ProcessPayment", "TxnSource", "LinkedTxn"})
 
 
 class _Line(msgspec.Struct, rename="pascal"):
@@ -38,7 +44,9 @@ class _Line(msgspec.Struct, rename="pascal"):
     linked_txn: list[Link] | None = None
 
 
-class _Payment(msgspec.Struct, rename="pascal"):
+class WirePayment(msgspec.Struct, rename="pascal"):
+    """What is read of a Payment, whatever it stands for."""
+
     id: str
     sync_token: str
     txn_date: date | None = None
@@ -47,93 +55,133 @@ class _Payment(msgspec.Struct, rename="pascal"):
     total_amt: Decimal | None = None
     unapplied_amt: Decimal = ZERO
     payment_ref_num: str | None = None
+    payment_method_ref: Ref | None = None
     private_note: str | None = None
     line: list[_Line] | None = None
-    meta_data: Times | None = None
 
 
-_decoder = msgspec.json.Decoder(_Payment)
+class Applied(msgspec.Struct, frozen=True):
+    """What the lines of a payment do: invoices paid, credit memos used, and the number of other documents."""
+
+    invoices: dict[str, Decimal]
+    memos: dict[str, Decimal]
+    others: int = 0
+
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """One entry for each invoice."""
+        return tuple(Allocation(invoice, amount) for invoice, amount in self.invoices.items())
+
+
+decoder = msgspec.json.Decoder(WirePayment)
 
 
 def decode(row: Raw | bytes, reading: Reading) -> Present | Flawed:
-    return decode_with(_decoder, _record, row, reading)
+    return decode_with(decoder, _record, row, reading)
 
 
-def _record(payment: _Payment, reading: Reading) -> tuple[Payment, str]:
-    if payment.customer_ref is None or payment.txn_date is None or payment.total_amt is None:
-        raise CannotReadError("incomplete", "The payment has no customer, date or amount.", "Correct it in QuickBooks.")
-    allocations, others = _allocations(payment.line or [])
-    notes = payment.private_note or ""
-    void = not payment.total_amt and not payment.unapplied_amt and not allocations and notes.startswith("Voided")
+def _record(payment: WirePayment, reading: Reading) -> tuple[Payment, str]:
+    customer, day, total = head_of(payment)
+    applied = applied_by(payment)
+    method = payment.payment_method_ref.value if payment.payment_method_ref else ""
     return Payment(
         id=payment.id,
-        client=payment.customer_ref.value,
-        date=payment.txn_date,
-        amount=payment.total_amt,
-        allocations=allocations,
-        state=State.VOID if void else State.LIVE,
+        client=customer,
+        date=day,
+        amount=total + sum(applied.memos.values(), ZERO),
+        allocations=applied.allocations,
+        state=State.VOID if is_void(payment, applied) else State.LIVE,
         currency=(payment.currency_ref.value if payment.currency_ref else "") or reading.home_currency,
         reference=payment.payment_ref_num or "",
-        notes=notes,
-        other_links=others,
+        notes=payment.private_note or "",
+        other_links=applied.others,
+        credits=tuple(CreditUse(memo, amount) for memo, amount in applied.memos.items()),
+        method=method,
+        method_name=reading.method_name(method) if method else "",
     ), payment.sync_token
 
 
-def _allocations(lines: list[_Line]) -> tuple[tuple[Allocation, ...], int]:
-    """What goes to invoices, one entry each, and the number of links to anything else.
+def head_of(payment: WirePayment) -> tuple[str, date, Decimal]:
+    """Customer, date and new money, which every payment has."""
+    if payment.customer_ref is None or payment.txn_date is None or payment.total_amt is None:
+        raise CannotReadError("incomplete", "The payment has no customer, date or amount.", "Correct it in QuickBooks.")
+    return payment.customer_ref.value, payment.txn_date, payment.total_amt
+
+
+def applied_by(payment: WirePayment) -> Applied:
+    """What its lines do. A line may name an invoice and a credit memo at once (entities.md 5.3).
 
     ``LineEx`` is left out: the open balance in it changes without the payment being touched (entities.md 5.2).
     """
-    amounts: dict[str, Decimal] = {}
+    invoices: dict[str, Decimal] = {}
+    memos: dict[str, Decimal] = {}
     others = 0
-    for line in lines:
+    for line in payment.line or []:
         links = line.linked_txn or []
-        invoices = [link.txn_id for link in links if link.txn_type == "Invoice"]
-        others += len(links) - len(invoices)
-        if len(invoices) > 1:
-            raise CannotReadError(
-                "allocation",
-                "One line of the payment pays several invoices.",
-                "Split the line in QuickBooks.",
-                "allocations",
-            )
-        for invoice in invoices:
-            amounts[invoice] = amounts.get(invoice, ZERO) + line.amount
-    return tuple(Allocation(invoice, amount) for invoice, amount in amounts.items()), others
+        for kind, amounts in ((INVOICE, invoices), (CREDIT_MEMO, memos)):
+            named = [link.txn_id for link in links if link.txn_type == kind]
+            if len(named) > 1:
+                raise CannotReadError(
+                    "allocation",
+                    "One line of the payment names several documents.",
+                    "Split the line in QuickBooks.",
+                    "allocations",
+                )
+            for document in named:
+                amounts[document] = amounts.get(document, ZERO) + line.amount
+        others += sum(1 for link in links if link.txn_type not in {INVOICE, CREDIT_MEMO})
+    return Applied(invoices, memos, others)
+
+
+def is_void(payment: WirePayment, applied: Applied) -> bool:
+    """Nothing received, nothing applied, and the note that says so (entities.md 5.4)."""
+    empty = not payment.total_amt and not payment.unapplied_amt and not applied.invoices and not applied.memos
+    return empty and (payment.private_note or "").startswith("Voided")
+
+
+# writing
 
 
 def create(record: Payment, wishes: Wishes) -> Json:
+    lines = _invoice_lines(record.allocations, wishes) + _credit_lines(record, wishes)
     body: Json = {
         "CustomerRef": reference(linked(wishes, Kind.CLIENT, record.client)),
         "TxnDate": record.date.isoformat(),
-        "TotalAmt": wire.plain(record.amount),
-        "Line": _lines(record, wishes),
-        **foreign_currency(wishes, record.currency, record.date),
+        "TotalAmt": _cash(record, lines),
+        "Line": lines,
+        **foreign_currency(record, record.date, wishes),
     }
-    if wishes.settings.deposit_account:
+    if wishes.settings.deposit_account and record.cash:
         body["DepositToAccountRef"] = reference(wishes.resolve.account(wishes.settings.deposit_account))
+    method = wishes.link(Kind.PAYMENT_METHOD, method_key(record))
+    if method:
+        body["PaymentMethodRef"] = reference(method)
     return body | _texts(record)
 
 
 def update(record: Payment, wishes: Wishes, current: Json) -> Json:
     """The whole object as read, with the named fields set: a sparse edit of a payment is refused (entities.md 1.3).
 
-    The deposit account is QBO's once the payment exists (F-107). Links to other documents than invoices stay.
+    The deposit account is QBO's once the payment exists (F-107). Links to documents of other kinds stay.
     """
-    body = {name: value for name, value in current.items() if name not in _READ_ONLY} | identity_of(current)
+    body = whole(current, READ_ONLY)
     fields = wishes.fields
     if "client" in fields:
         body["CustomerRef"] = reference(linked(wishes, Kind.CLIENT, record.client))
     if "date" in fields:
-        body["TxnDate"] = record.date.isoformat()
-        if "ExchangeRate" in body:
-            body |= foreign_currency(wishes, record.currency, record.date)
-    if "amount" in fields:
-        body["TotalAmt"] = wire.plain(record.amount)
-    kept = [_without_extras(line) for line in current.get("Line") or []]
+        body |= {"TxnDate": record.date.isoformat()} | moved(record, record.date, wishes, current)
+    lines = kept_lines(current)
     if "allocations" in fields:
-        kept = [line for line in kept if not _pays_invoice(line)] + _lines(record, wishes)
-    body["Line"] = kept
+        lines = [line for line in lines if not names(line, INVOICE)] + _invoice_lines(record.allocations, wishes)
+    if "credits" in fields:
+        lines = [line for line in lines if not names(line, CREDIT_MEMO)] + _credit_lines(record, wishes)
+    body["Line"] = lines
+    if fields & {"amount", "credits"}:
+        body["TotalAmt"] = _cash(record, lines)
+    if "method" in fields:
+        body.pop("PaymentMethodRef", None)
+        method = wishes.link(Kind.PAYMENT_METHOD, method_key(record))
+        body |= {"PaymentMethodRef": reference(method)} if method else {}
     texts = _texts(record)
     if "reference" in fields and isinstance(record.reference, str):
         body["PaymentRefNum"] = texts.get("PaymentRefNum", "")
@@ -147,15 +195,43 @@ def void(current: Json) -> Json:
     return identity_of(current) | {"sparse": True}
 
 
-def _lines(record: Payment, wishes: Wishes) -> list[Json]:
+def _cash(record: Payment, lines: list[Json]) -> Decimal:
+    """New money alone: the amount less what credit memos pay (R-53, C-R3)."""
+    cash = record.amount - sum((Decimal(line["Amount"]) for line in lines if names(line, CREDIT_MEMO)), ZERO)
+    if cash < 0:
+        raise refuse(
+            "credits-sum",
+            f"Credit memos pay {record.amount - cash}, which is more than the payment of {record.amount}.",
+            "Correct the amount or the credit notes of the payment.",
+            "credits",
+        )
+    return wire.plain(cash)
+
+
+def _invoice_lines(parts: Iterable[Allocation], wishes: Wishes) -> list[Json]:
     """One line per invoice (entities.md 5.2). Every invoice has to be linked: nothing is left out in silence."""
     return [
-        {
-            "Amount": wire.plain(part.amount),
-            "LinkedTxn": [{"TxnId": linked(wishes, Kind.INVOICE, part.invoice), "TxnType": "Invoice"}],
-        }
-        for part in record.allocations
+        applied_line(part.amount, linked(wishes, Kind.INVOICE, part.invoice), INVOICE) for part in parts if part.amount
     ]
+
+
+def _credit_lines(record: Payment, wishes: Wishes) -> list[Json]:
+    """One line per credit memo (entities.md 5.3, R-59)."""
+    return [
+        applied_line(part.amount, linked(wishes, Kind.CREDIT_NOTE, part.credit_note), CREDIT_MEMO)
+        for part in record.credits
+        if part.amount
+    ]
+
+
+def applied_line(amount: Decimal, document: str, kind: str) -> Json:
+    """The line that applies an amount to one document."""
+    return {"Amount": wire.plain(amount), "LinkedTxn": [{"TxnId": document, "TxnType": kind}]}
+
+
+def names(line: Json, kind: str) -> bool:
+    """Whether a line applies to a document of that type."""
+    return any(link.get("TxnType") == kind for link in line.get("LinkedTxn") or [])
 
 
 def _texts(record: Payment) -> Json:
@@ -165,12 +241,3 @@ def _texts(record: Payment) -> Json:
     if isinstance(record.notes, str) and record.notes:
         body["PrivateNote"] = cut(text(record.notes), PAYMENT_NOTES_LIMIT)
     return body
-
-
-def _without_extras(line: Json) -> Json:
-    """Read-only extension blocks are refused when echoed (protocol.md 8.2)."""
-    return {name: value for name, value in line.items() if name != "LineEx"}
-
-
-def _pays_invoice(line: Json) -> bool:
-    return any(link.get("TxnType") == "Invoice" for link in line.get("LinkedTxn") or [])
