@@ -5,7 +5,7 @@ RUN_ENV := .venv/run
 DEV_ENV := .venv/dev
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --no-warn-script-location
 
-.PHONY: help demo test lint format bench lock clean check-python
+.PHONY: help demo test behaviours lint format bench lock clean check-python
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -31,6 +31,9 @@ demo: $(RUN_ENV)/.ready ## the main job, told step by step, on embedded parts
 
 test: $(DEV_ENV)/.ready ## the whole suite, PostgreSQL included
 	@$(DEV_ENV)/bin/python -m pytest --numprocesses auto --dist worksteal
+
+behaviours: $(DEV_ENV)/.ready ## run what proves each promised behaviour, and rewrite docs/behaviours.md
+	@$(DEV_ENV)/bin/python -m tests.make_behaviours --run
 
 lint: $(DEV_ENV)/.ready ## format, lint, types, import rules, dependencies
 	@$(DEV_ENV)/bin/ruff format --check .

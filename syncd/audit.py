@@ -16,9 +16,10 @@ import msgspec
 
 from syncd.links import LinkBook
 from syncd.model import values
-from syncd.model.lens import Lens, differing, label, pending, references
+from syncd.model.lens import Lens, differing
 from syncd.model.observations import Flawed, Observation, Present
-from syncd.model.records import Invoice, Kind, Payment, Record, Side, State
+from syncd.model.records import CreditApplication, Invoice, Kind, Payment, Record, Side, State
+from syncd.model.references import label, pending, references
 from syncd.model.spec import SPECS
 from syncd.reconciler import explain
 from syncd.reconciler.freeze import money_of
@@ -159,7 +160,8 @@ class Auditor:
     ) -> None:
         flowing = getattr(record, "state", State.LIVE) in flows
         if link is None or link.state is not LinkState.LINKED:
-            needed = not self._policy.kinds[kind].when_needed
+            policy = self._policy.kinds[kind]
+            needed = not policy.when_needed and policy.sends(record)
             self._waiting += flowing and needed and (link is None or link.state is LinkState.TOMBSTONED)
             return
         self._compared += 1
@@ -175,7 +177,7 @@ class Auditor:
 
     def _both(self, kind: Kind, record: Record, link: Link, brief: _Brief) -> None:
         source = self._lens.source(kind, record, self._resolve)
-        if isinstance(record, Payment):
+        if isinstance(record, Payment | CreditApplication):
             for part in record.allocations:
                 self._paid_here[part.invoice] = self._paid_here.get(part.invoice, Decimal(0)) + part.amount
         unknown, accepted, differ = self._unknown, self._accepted, len(self._differ)

@@ -42,7 +42,7 @@ from syncd.model.facts import Settings
 from syncd.model.values import decimal_of
 from syncd.qbo.settings import QboConfig
 from syncd.reconciler.policy import Limits
-from syncd.sources.settings import SqlSourceConfig
+from syncd.sources.registry import SourceConfig
 
 DEFAULT_PATH = Path("/etc/syncd/config.toml")
 _STATE_URL = re.compile(r"sqlite:///.+|postgresql\+psycopg://.+")
@@ -133,7 +133,7 @@ class CompanyConfig(_Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
     profile: str
     qbo: QboConfig
-    source: SqlSourceConfig
+    source: SourceConfig
     settings: Annotated[Settings, _Struct()] = Settings()
     limits: Annotated[Limits, _Struct()] = Limits()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,30 +11,30 @@ import msgspec
 from syncd.approval import as_approved, lifted
 from syncd.errors import IdentityChanged, SyncdError
 from syncd.executor import Applied, Executor
-from syncd.feeds import Observed, observe, rails
-from syncd.gather import Gathered, Gatherer, Slot
+from syncd.feeds import Observed
 from syncd.heartbeat import heartbeat, holder, is_gone
 from syncd.links import LinkBook, record_name
 from syncd.model import values
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.lens import Lens
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Side
-from syncd.model.spec import SPECS
+from syncd.model.records import Kind
+from syncd.outlook import lens_of, look_out
 from syncd.parts import Parts
 from syncd.ports import Progress
-from syncd.reconciler.entries import Entry, SideCapability, View
+from syncd.reconciler.entries import Entry
 from syncd.reconciler.plan import Plan
 from syncd.reconciler.policy import Policy
 from syncd.reconciler.reconcile import reconcile
 from syncd.recovery import Recovered, Recovery
 from syncd.report import CycleReport, CycleRequest
+from syncd.seen import Gathered, Slot
 from syncd.settling import Settler, Tally
 from syncd.sources.base import Source
 from syncd.state.values import Company, Dirty, Lease, Link, LinkState, Settlement
 
 if TYPE_CHECKING:
-    from syncd.qbo.books import BooksChanges
+    pass
 
 LEASE_SECONDS = 90.0
 """How long a runner that cannot be asked (another machine) keeps a company for itself after it was last heard of."""
@@ -138,7 +138,11 @@ class Cycle:
         first_plan: Plan | None = None
         only: frozenset[str] = frozenset()
         for turn in range(ROUNDS):
-            asked = request if turn == 0 else msgspec.structs.replace(request, kinds=frozenset(), ids=only)
+            asked = (
+                request
+                if turn == 0
+                else msgspec.structs.replace(request, kinds=frozenset(), ids=only, reload=frozenset())
+            )
             plan, gathered, observed = self._plan(asked, company, facts, frozenset(recovered.in_doubt), links)
             refused = 0
             if approved is not None:
@@ -146,7 +150,7 @@ class Cycle:
             first_plan = first_plan or plan
             applied = self._apply(plan, gathered, observed, lease, run_id, request, facts, links, progress)
             _add(total, applied)
-            self._close(plan, gathered, observed, applied, lease, run_id, partial=bool(asked.ids or asked.kinds))
+            self._close(plan, gathered, observed, applied, lease, run_id, partial=asked.partial)
             only = frozenset(name for o in applied.stale for name in (o.source_id, o.qbo_id) if name)
             if not only or applied.stopped or approved is not None:
                 break
@@ -188,7 +192,7 @@ class Cycle:
         entries = parts.store.open_entries(parts.company)
         if not entries:
             return Recovered(in_doubt=set())
-        lens = self._lens(facts)
+        lens = lens_of(parts, facts)
         recovery = Recovery(
             journal=parts.store,
             lease=lease,
@@ -208,78 +212,24 @@ class Cycle:
         if not ignored:
             return
         links = LinkBook(parts.store, parts.company)
+        seen = {(held.kind, held.source_id, held.qbo_id): held.source_value for held in parts.store.held(parts.company)}
         made = []
         for kind, source_id, qbo_id in ignored:
             found = links.load_links(
                 kind, source_ids=[source_id] if source_id else [], qbo_ids=[qbo_id] if qbo_id else []
             )
-            link = found[0] if found else Link(parts.company, kind, source_id, "" if source_id else qbo_id)
-            made.append(msgspec.structs.replace(link, state=LinkState.IGNORED))
+            base = seen.get((kind, source_id, qbo_id), {})
+            new = Link(parts.company, kind, source_id, "" if source_id else qbo_id, source_base=base)
+            made.append(msgspec.structs.replace(found[0] if found else new, state=LinkState.IGNORED))
         parts.store.settle(
             lease, Settlement(links=tuple(made), unheld=tuple(ignored), clean=tuple(ignored)), run_id=run_id
         )
 
-    # ---- observing and deciding
-
-    def _lens(self, facts: BooksFacts) -> Lens:
-        held = {kind: capability.fields for kind, capability in self._parts.source.capabilities().items()}
-        held.setdefault(Kind.ITEM, frozenset({"name"}))
-        return Lens(held, facts, self._parts.settings)
-
     def _plan(
         self, request: CycleRequest, company: Company, facts: BooksFacts, in_doubt: frozenset[Slot], links: LinkBook
     ) -> tuple[Plan, Gathered, Observed]:
-        parts = self._parts
-        observed = observe(parts, request)
-        lens = self._lens(facts)
-        words = self._words()
-        gatherer = Gatherer(
-            source=parts.source,
-            books=parts.books,
-            links=links,
-            lens=lens,
-            policy=parts.policy,
-            in_doubt=in_doubt,
-            words=words,
-            only=request.kinds,
-            ids=request.ids,
-            linked_in_qbo=self._swept(observed.books),
-        )
-        gathered = gatherer.gather(observed.changes, observed.books, observed.dirty)
-        view = View(
-            entries=gathered.entries,
-            lens=lens,
-            facts=facts,
-            settings=parts.settings,
-            policy=parts.policy,
-            capabilities=self._side_capabilities(),
-            to_qbo=links.to_qbo,
-            to_source=links.to_source,
-            rails=rails(parts, company, observed, gathered),
-            overrides=request.overrides,
-            client_currency=_currencies(links, gathered, lens),
-            default_item=parts.books.default_item() if _has_items(gathered) else "",
-        )
+        view, gathered, observed = look_out(self._parts, request, company, facts, in_doubt, links)
         return reconcile(view), gathered, observed
-
-    def _words(self) -> dict[Slot, tuple[str, str]]:
-        """What people said about held records, each with the case that they were asked about."""
-        parts = self._parts
-        if not any(word != "ignore" for word in parts.store.instructions(parts.company).values()):
-            return {}
-        answered = (h for h in parts.store.held(parts.company) if h.resolution not in {"", "ignore"})
-        return {(h.kind, h.source_id, h.qbo_id): (h.resolution, h.case) for h in answered}
-
-    def _swept(self, books: BooksChanges | None) -> dict[Kind, frozenset[str]]:
-        """The linked ids of kinds whose ids QBO had to list in full."""
-        kinds = books.linked_sweep if books is not None else frozenset()
-        return {kind: self._parts.store.linked_ids(self._parts.company, kind, Side.QBO) for kind in kinds}
-
-    def _side_capabilities(self) -> Mapping[Kind, SideCapability]:
-        return {
-            kind: SideCapability(verbs=c.verbs, writable=c.writable, external_id=c.external_id)
-            for kind, c in self._parts.source.capabilities().items()
-        }
 
     # ---- applying and settling
 
@@ -312,7 +262,7 @@ class Cycle:
             source=parts.source,
             books=parts.books,
             links=links,
-            settler=self._settler(self._lens(facts), links, run_id, request, observed.dirty),
+            settler=self._settler(lens_of(parts, facts), links, run_id, request, observed.dirty),
             stopping=self._stopping,
             batch_size=parts.batch_size,
             count=parts.count,
@@ -350,6 +300,7 @@ class Cycle:
                 tally.clean.append(slot)
                 tally.unheld.append(slot)
         tally.clean.extend(gathered.quiet)
+        tally.unheld.extend(gathered.quiet)
         settlement = msgspec.structs.replace(
             tally.settlement(),
             versions=gathered.versions,
@@ -412,21 +363,6 @@ def _touched(plan: Plan) -> frozenset[Slot]:
 
 def _worse(outcome: str) -> str:
     return "held" if outcome == "ok" else outcome
-
-
-def _currencies(links: LinkBook, gathered: Gathered, lens: Lens) -> Callable[[str], str]:
-    """A client's currency: as QBO has it, else (to be created in the same plan) as the source has it."""
-
-    def currency(client_id: str) -> str:
-        record = gathered.current.get((Kind.CLIENT, client_id))
-        return links.currency(client_id) or (lens.currency(record) if record is not None else "")
-
-    return currency
-
-
-def _has_items(gathered: Gathered) -> bool:
-    """Whether an item is to be decided about: only then is the default item looked up in QBO."""
-    return any(SPECS[entry.kind].link_only for entry in gathered.entries)
 
 
 def _add(total: Applied, part: Applied) -> None:

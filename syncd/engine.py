@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,24 +16,28 @@ from syncd.checkup import check_books
 from syncd.clock import Clock
 from syncd.cycle import Cycle, scope_digest
 from syncd.errors import ConfigError
+from syncd.expenses import BillingSource
 from syncd.grant import StoredGrant
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
-from syncd.model.lens import Lens
+from syncd.model.lens import Projection
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
+from syncd.outlook import lens_of
 from syncd.parts import Parts
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
 from syncd.qbo.books import Books
-from syncd.reconciler.plan import Plan
+from syncd.reconciler.billing import Billed
+from syncd.reconciler.plan import Operation, Plan
 from syncd.reconciler.policy import Limits, Policy
+from syncd.reloading import slots_of
 from syncd.report import AuditReport, CycleReport, CycleRequest
 from syncd.sources.base import Finding, Source
 from syncd.sources.registry import open_source
 from syncd.state.store import Store
-from syncd.state.values import OPEN_JOURNAL_STATES
+from syncd.state.values import OPEN_JOURNAL_STATES, LinkState
 
 if TYPE_CHECKING:
     from syncd.config import AppConfig, CompanyConfig
@@ -61,8 +67,6 @@ class Engine:
     ) -> Engine:
         """Put one company together from its configuration. Opens no connection yet."""
         del app  # everything a company needs stands in its own section
-        source = open_source(company.source)
-        policy = _for_source(profiles.load(company.profile), source, company.limits)
 
         def count_reads(number: int) -> None:
             used = store.add_reads(company.name, clock.now().strftime("%Y-%m"), number)
@@ -79,6 +83,13 @@ class Engine:
             on_read=count_reads,
             metrics=metrics,
         )
+
+        source = open_source(company.source)
+        if company.settings.expense_bills and Kind.EXPENSE in source.capabilities():
+            source = BillingSource(
+                source, company.settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
+            )
+        policy = _for_source(profiles.load(company.profile, company.settings), source, company.limits)
 
         def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
             metrics.records_written.labels(company.name, kind, side, verb, result).inc()
@@ -99,12 +110,23 @@ class Engine:
         )
         return cls(parts, metrics)
 
+    @property
+    def parts(self) -> Parts:
+        """What this company works with: for commands that do something else than a cycle."""
+        return self._parts
+
     def reconcile(self, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """One cycle, or with ``dry_run`` its plan alone."""
         report = self._cycle.run(request, progress)
         if not request.dry_run:
             self._observe(report)
         return report
+
+    def reload(self, kind: Kind, name: str, *, dry_run: bool = False, progress: Progress | None = None) -> CycleReport:
+        """Make one record of the source, and the payments on it, what QBO holds (R-34). Raises ``StateError`` for one
+        that was never saved there."""
+        request = CycleRequest(dry_run=dry_run, reload=slots_of(self._parts, kind, name))
+        return self.reconcile(request, progress)
 
     def apply(self, file: PlanFile, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """Apply a saved plan as it is: whatever is not planned in the same way now is refused, record by record."""
@@ -136,13 +158,12 @@ class Engine:
         parts = self._parts
         started = parts.clock.monotonic()
         facts = parts.books.facts(refresh=True)
-        held = {kind: capability.fields for kind, capability in parts.source.capabilities().items()}
         auditor = Auditor(
             company=parts.company,
             source=parts.source,
             books=parts.books,
             links=LinkBook(parts.store, parts.company),
-            lens=Lens(held, facts, parts.settings),
+            lens=lens_of(parts, facts),
             policy=parts.policy,
             progress=progress,
         )
@@ -192,6 +213,36 @@ class Engine:
         for state in OPEN_JOURNAL_STATES:
             metrics.journal_entries.labels(company, state).set(waiting.get(state, 0))
         metrics.records_dirty.labels(company).set(parts.store.dirty_count(company))
+
+
+def _billed(store: Store, company: str, ids: Collection[str] | None) -> dict[str, Billed]:
+    """The bills that were made of expenses, each with what is on it (C-R8); those of these ids, or all.
+
+    A bill whose making nobody has heard of yet counts as well: what may be on it must not be billed a second time.
+    """
+    links = (
+        store.stream_links(company, Kind.BILL)
+        if ids is None
+        else store.links_by_source(company, Kind.BILL, ids).values()
+    )
+    found: dict[str, Billed] = {}
+    for link in links:
+        live = link.state is not LinkState.TOMBSTONED
+        if live or link.source_id not in found:
+            found[link.source_id] = Billed(_expenses_in(link.source_base), live=live)
+    for entry in store.open_entries(company):
+        intent = entry.intent
+        if intent.kind is Kind.BILL and intent.side is Side.QBO and (ids is None or intent.source_id in ids):
+            known = found.get(intent.source_id)
+            operation = msgspec.json.decode(intent.operation, type=Operation)
+            expenses = known.expenses if known is not None and known.live else _expenses_in(operation.source_base)
+            found[intent.source_id] = Billed(expenses, settled=False)
+    return found
+
+
+def _expenses_in(base: Projection) -> frozenset[str]:
+    rows = base.get("expenses", ())
+    return frozenset(row[0] for row in rows if isinstance(row, tuple))
 
 
 def _for_source(policy: Policy, source: Source, limits: Limits) -> Policy:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from syncd.gather import Gathered
 from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.parts import Parts
 from syncd.reconciler.entries import Rails
 from syncd.reconciler.policy import Answer, Case
 from syncd.report import CycleRequest
+from syncd.seen import Gathered
 from syncd.sources.base import SourceChanges
 from syncd.state.values import Company, Cursors, Dirty, RecentWrite
 

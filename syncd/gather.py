@@ -10,85 +10,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
-
-import msgspec
 
 from syncd.links import LinkBook, record_name
-from syncd.model.lens import DEFAULT_ITEM_KEY, Lens, differing, item_key, pending, references
-from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Problem, Unchanged, Unknown
-from syncd.model.records import Client, Invoice, Item, Kind, Payment, Record, Side, State
-from syncd.model.spec import SPECS
-from syncd.model.values import name_key
-from syncd.model.writes import Refused
+from syncd.lookup import LookUp
+from syncd.model.facts import Settings
+from syncd.model.lens import Lens, differing
+from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Unknown
+from syncd.model.records import Client, Kind, Record, Side, State, Vendor
+from syncd.model.references import (
+    is_name,
+    is_plainly,
+    names_in,
+    party,
+    pending,
+    qbo_references,
+    references,
+    stand_in,
+)
+from syncd.model.spec import NO_COUNTERPART, SPECS
+from syncd.namesakes import namesakes
 from syncd.reconciler.entries import Entry, Known
-from syncd.reconciler.policy import Policy
+from syncd.reconciler.policy import Answer, Case, Owner, Policy
+from syncd.seen import BooksChanges, BooksReader, Gathered, Seen, Slot, candidates_of, counterpart_of
 from syncd.sources.base import Source, SourceChanges
 from syncd.state.values import Dirty, Link, LinkState
-
-Slot = tuple[Kind, str, str]
-"""A record by kind, source id and QBO id; one of the ids may be empty."""
-
-
-Found: TypeAlias = "tuple[Present | Flawed, ...] | Refused | Unknown"
-"""What was found for an unlinked record: candidates; a name that cannot be had; or nothing is known."""
-
-
-class BooksReader(Protocol):
-    """What is read of QBO."""
-
-    def read(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, Observation]:
-        """Records by id."""
-        ...
-
-    def find(self, kind: Kind, probes: Sequence[Record]) -> Mapping[str, Found]:
-        """Records that carry the key of a probe, by the probe's id."""
-        ...
-
-
-class BooksChanges(Protocol):
-    """What changed in QBO since a point in time."""
-
-    @property
-    def records(self) -> Mapping[Kind, Mapping[str, Present | Flawed]]:
-        """New and changed records."""
-        ...
-
-    @property
-    def tombstones(self) -> Mapping[Kind, frozenset[str]]:
-        """Ids that were deleted, by the feed's word."""
-        ...
-
-    @property
-    def unknown(self) -> Mapping[Kind, str]:
-        """Kinds that could not be read, and why."""
-        ...
-
-    @property
-    def inventory(self) -> Mapping[Kind, frozenset[str]]:
-        """Every id there is, for kinds whose feed could not be trusted to show deletions."""
-        ...
-
-
-class Seen(msgspec.Struct):
-    """What was observed of one record so far. None: that side was not looked at yet."""
-
-    source: Observation | None = None
-    qbo: Observation | None = None
-    link: Link | None = None
-    forced: bool = False
-
-
-class Gathered(msgspec.Struct, frozen=True):
-    """Everything for one plan. ``versions`` are echoes: only the version moved. ``raw`` and ``current`` are what the
-    writers need; ``quiet`` slots that need no decision any more."""
-
-    entries: tuple[Entry, ...]
-    versions: tuple[tuple[Kind, str, str, str, str], ...]
-    raw: Mapping[tuple[Kind, str], bytes]
-    current: Mapping[tuple[Kind, str], Record]
-    missing: Mapping[tuple[Side, Kind], int]
-    quiet: frozenset[Slot]
 
 
 class Gatherer:
@@ -102,10 +47,12 @@ class Gatherer:
         links: LinkBook,
         lens: Lens,
         policy: Policy,
+        settings: Settings,
         in_doubt: frozenset[Slot],
         words: Mapping[Slot, tuple[str, str]],
         only: frozenset[Kind] = frozenset(),
         ids: frozenset[str] = frozenset(),
+        reload: frozenset[Slot] = frozenset(),
         linked_in_qbo: Mapping[Kind, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self._source = source
@@ -113,17 +60,20 @@ class Gatherer:
         self._links = links
         self._lens = lens
         self._policy = policy
+        self._settings = settings
         self._in_doubt = in_doubt
         self._words = words
         self._word_of = {record_name(*slot): answer for slot, answer in words.items()}
         self._only = only
         self._ids = ids
+        self._reload = frozenset(
+            name for slot in reload for name in (record_name(*slot), record_name(slot[0], "", slot[2]))
+        )
         self._linked_in_qbo = linked_in_qbo
         self._seen: dict[Slot, Seen] = {}
         self._by_source: dict[tuple[Kind, str], Slot] = {}
         self._by_qbo: dict[tuple[Kind, str], Slot] = {}
-        self._candidates: dict[Slot, Found] = {}
-        self._adopting: dict[tuple[Kind, str], str] = {}
+        self._look = LookUp(books, links, policy, settings, self._seen)
         self._versions: list[tuple[Kind, str, str, str, str]] = []
         self._quiet: set[Slot] = set()
         self._needed: set[tuple[Kind, str]] = set()
@@ -133,7 +83,7 @@ class Gatherer:
         self._take_source(changes)
         self._take_books(books)
         self._take_dirty(dirty)
-        if self._only or self._ids:
+        if self._only or self._ids or self._reload:
             self._narrow()
         self._load_references(self._records(Side.SOURCE), Side.SOURCE)
         self._load_references(self._records(Side.QBO), Side.QBO)
@@ -141,9 +91,17 @@ class Gatherer:
         self._confirm_source_absences(changes)
         self._confirm_books_absences(books)
         self._hydrate()
+        self._bring_imported()
+        self._bring_namesakes()
         self._bring_needed()
-        self._look_up()
+        self._look.run(frozenset(self._needed), self._resolve)
         return self._result()
+
+    def load_names(self) -> None:
+        """Load how people know what the records of QBO refer to: the list of what a person has to do names it."""
+        for record in self._records(Side.QBO):
+            for kind, qbo_id in qbo_references(record):
+                self._links.load_links(kind, qbo_ids=[qbo_id])
 
     # ---- taking in
 
@@ -186,9 +144,9 @@ class Gatherer:
         if books is None:
             return
         for kind in self._policy.kinds:
-            records = books.records.get(kind, {})
+            records = self._of_kind(kind, books.records.get(kind, {}))
             tombstones = books.tombstones.get(kind, frozenset())
-            tombstones |= self._not_listed(kind, books)
+            tombstones |= self._not_listed(kind, books) | books.others.get(kind, frozenset())
             self._load(kind, qbo_ids=[*records, *tombstones])
             for qbo_id, observation in records.items():
                 self._seen[self._slot(kind, qbo_id=qbo_id)].qbo = observation
@@ -196,6 +154,23 @@ class Gatherer:
                 slot = self._by_qbo.get((kind, qbo_id))
                 if slot is not None and self._seen[slot].link is not None:
                     self._seen[slot].forced = True
+
+    def _of_kind(self, kind: Kind, records: Mapping[str, Present | Flawed]) -> Mapping[str, Present | Flawed]:
+        """Those of a feed's records that are of this kind, where several kinds are one entity in QBO: what is linked
+        stays what it is, the rest goes by what it looks like."""
+        siblings = SPECS[kind].siblings
+        if not siblings or not records:
+            return records
+        for each in (kind, *siblings):
+            self._links.load_refs([(each, qbo_id) for qbo_id in records], Side.QBO)
+        kept = {}
+        for qbo_id, seen in records.items():
+            elsewhere = any(self._links.to_source(each, qbo_id) for each in siblings)
+            here = bool(self._links.to_source(kind, qbo_id))
+            plain = not isinstance(seen, Present) or is_plainly(kind, seen.record)
+            if here or (plain and not elsewhere):
+                kept[qbo_id] = seen
+        return kept
 
     def _not_listed(self, kind: Kind, books: BooksChanges) -> frozenset[str]:
         """Linked ids that a full list of QBO's lacks; each still needs its second witness."""
@@ -221,8 +196,12 @@ class Gatherer:
             wanted = (not self._only or kind in self._only) and (
                 not self._ids or source_id in self._ids or qbo_id in self._ids or self._labelled(slot)
             )
+            if self._reload:
+                wanted = bool({record_name(*slot), record_name(kind, "", qbo_id)} & self._reload)
             if not wanted:
                 del self._seen[slot]
+        self._by_source = {name: slot for name, slot in self._by_source.items() if slot in self._seen}
+        self._by_qbo = {name: slot for name, slot in self._by_qbo.items() if slot in self._seen}
 
     def _labelled(self, slot: Slot) -> bool:
         seen = self._seen[slot]
@@ -240,18 +219,15 @@ class Gatherer:
     def _load_references(self, records: Iterable[Record], side: Side) -> None:
         wanted: set[tuple[Kind, str]] = set()
         for record in records:
-            if side is Side.SOURCE:
-                wanted |= references(record)
-            elif isinstance(record, Invoice):
-                wanted.add((Kind.CLIENT, record.client))
-                wanted |= {(Kind.ITEM, line.item) for line in record.lines if line.item}
-            elif isinstance(record, Payment):
-                wanted.add((Kind.CLIENT, record.client))
-                wanted |= {(Kind.INVOICE, part.invoice) for part in record.allocations}
+            wanted |= references(record) if side is Side.SOURCE else qbo_references(record)
         self._links.load_refs(wanted, side)
 
     def _resolve(self, kind: Kind, source_id: str) -> str:
-        return self._links.to_qbo(kind, source_id) or self._adopting.get((kind, source_id)) or pending(kind, source_id)
+        return (
+            self._links.to_qbo(kind, source_id)
+            or self._look.adopting.get((kind, source_id))
+            or pending(kind, source_id)
+        )
 
     def _drop_echoes(self, books: BooksChanges | None) -> None:
         """Our own writes come back through both feeds: same content, other version. Nothing to decide."""
@@ -278,10 +254,12 @@ class Gatherer:
             return False
         record, kind = observation.record, slot[0]
         if side is Side.SOURCE:
-            if getattr(record, "state", State.LIVE) not in self._policy.kinds[kind].flows:
+            if not self._policy.kinds[kind].flows_in(record):
                 return False
             return not differing(self._lens.source(kind, record, self._resolve), link.source_base)
-        if getattr(record, "state", State.LIVE) is State.VOID or (isinstance(record, Client) and not record.active):
+        if getattr(record, "state", State.LIVE) is State.VOID or (
+            isinstance(record, Client | Vendor) and not record.active
+        ):
             return False
         return not differing(self._lens.qbo(kind, record), link.qbo_base)
 
@@ -292,7 +270,7 @@ class Gatherer:
             unseen = [
                 slot for slot, seen in self._seen.items() if slot[0] is kind and seen.forced and seen.source is None
             ]
-            ids = [source_id for _, source_id, _ in unseen if source_id and not _is_name(kind, source_id)]
+            ids = [source_id for _, source_id, _ in unseen if source_id and not is_name(kind, source_id)]
             answers = self._source.read(kind, ids) if ids else {}
             for slot in unseen:
                 if slot[1] in answers:
@@ -309,6 +287,7 @@ class Gatherer:
             self._read_books(kind, [slot for slot in slots if slot[2]])
 
     def _read_books(self, kind: Kind, slots: Sequence[Slot]) -> None:
+        slots = [slot for slot in slots if slot[2] != NO_COUNTERPART]
         if slots:
             answers = self._books.read(kind, sorted({qbo_id for _, _, qbo_id in slots}))
             for slot in slots:
@@ -324,7 +303,7 @@ class Gatherer:
             ids = [
                 slot[1]
                 for slot, seen in slots
-                if seen.source is None and slot[1] and not _is_name(kind, slot[1]) and self._active(seen)
+                if seen.source is None and slot[1] and not is_name(kind, slot[1]) and self._active(seen)
             ]
             answers = self._source.read(kind, sorted(set(ids))) if ids else {}
             for slot, seen in slots:
@@ -339,80 +318,84 @@ class Gatherer:
 
     # ---- what the flowing records need
 
+    def _bring_imported(self) -> None:
+        """Records of QBO that are brought into the source only with what refers to them (credit notes, R-70)."""
+        wanted: dict[Kind, set[str]] = defaultdict(set)
+        for slot, seen in self._seen.items():
+            policy = self._policy.kinds[slot[0]]
+            imports = policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE and not policy.when_imported
+            if not imports or not isinstance(seen.qbo, Present):
+                continue
+            for kind, qbo_id in qbo_references(seen.qbo.record):
+                theirs = self._policy.kinds.get(kind)
+                if theirs is not None and theirs.when_imported and not self._links.to_source(kind, qbo_id):
+                    wanted[kind].add(qbo_id)
+        for kind, ids in wanted.items():
+            slots = [self._slot(kind, qbo_id=qbo_id) for qbo_id in sorted(ids)]
+            self._read_books(kind, [slot for slot in slots if self._seen[slot].qbo is None])
+        self._load_references(self._records(Side.QBO), Side.QBO)
+
+    def _bring_namesakes(self) -> None:
+        """Items and payment methods of the source that records of QBO name, and that nothing is linked with so far."""
+        wanted: dict[Kind, set[str]] = defaultdict(set)
+        for slot, seen in self._seen.items():
+            policy = self._policy.kinds[slot[0]]
+            comes = seen.link is not None or policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE
+            if not comes or policy.default_owner is not Owner.QBO or not isinstance(seen.qbo, Present):
+                continue
+            for kind, qbo_id in qbo_references(seen.qbo.record):
+                named = SPECS[kind].link_only and kind in self._policy.kinds
+                if named and not self._links.to_source(kind, qbo_id):
+                    wanted[kind].add(qbo_id)
+        for kind, ids in wanted.items():
+            found = namesakes(kind, ids, self._books, self._source, self._settings)
+            self._load(kind, source_ids=found)
+            for source_id, observation in found.items():
+                slot = self._slot(kind, source_id=source_id)
+                if self._seen[slot].link is None:
+                    self._seen[slot].source = observation
+                    self._needed.add((kind, source_id))
+
     def _bring_needed(self) -> None:
-        """Clients and items that are created only when needed, and are needed now although they did not change."""
+        """Parties and named things that are linked only when needed, and are needed now without having changed."""
         wanted: dict[Kind, dict[str, str]] = defaultdict(dict)
-        billed: set[str] = set()
+        parties: dict[Kind, set[str]] = defaultdict(set)
         for slot, seen in list(self._seen.items()):
             policy = self._policy.kinds[slot[0]]
             if policy.when_needed or not isinstance(seen.source, Present):
                 continue
             record = seen.source.record
-            if getattr(record, "state", State.LIVE) not in policy.flows:
+            if not (policy.flows_in(record) if seen.link is not None else policy.sends(record)):
                 continue
-            if seen.link is None and isinstance(record, Invoice | Payment):
-                billed.add(record.client)
-            names = {item_key(line): line.item_name for line in record.lines} if isinstance(record, Invoice) else {}
+            whose = party(record)
+            if seen.link is None and whose is not None:
+                parties[whose[0]].add(whose[1])
+            names = names_in(record)
             for kind, reference in references(record):
-                if self._policy.kinds[kind].when_needed and not self._links.to_qbo(kind, reference):
-                    wanted[kind][reference] = names.get(reference, "")
+                theirs = self._policy.kinds.get(kind)
+                if theirs is not None and theirs.when_needed and not self._links.to_qbo(kind, reference):
+                    wanted[kind][reference] = names.get((kind, reference), "")
                     self._needed.add((kind, reference))
-        for kind, names in wanted.items():
-            self._bring(kind, names)
-        self._links.load_links(Kind.CLIENT, source_ids=billed)
+        for kind, missing in wanted.items():
+            self._bring(kind, missing)
+        for kind, ids in parties.items():
+            self._links.load_links(kind, source_ids=ids)
 
     def _bring(self, kind: Kind, names: Mapping[str, str]) -> None:
-        missing = {reference: name for reference, name in names.items() if (kind, reference) not in self._by_source}
-        real = sorted(reference for reference in missing if not _is_name(kind, reference))
+        missing = {reference: name for reference, name in names.items() if not self._was_read(kind, reference)}
+        real = sorted(reference for reference in missing if not is_name(kind, reference))
         self._load(kind, source_ids=missing)
         for source_id, observation in (self._source.read(kind, real) if real else {}).items():
             self._seen[self._slot(kind, source_id=source_id)].source = observation
         for reference in sorted(missing.keys() - set(real)):
-            made = Present(Item(id=reference, name=missing[reference].strip()), version="")
+            made = Present(stand_in(kind, reference, missing[reference]), version="")
             self._seen[self._slot(kind, source_id=reference)].source = made
 
-    # ---- candidates for the unlinked
-
-    def _look_up(self) -> None:
-        for kind in sorted(self._policy.kinds, key=list(SPECS).index):
-            policy = self._policy.kinds[kind]
-            probes: dict[str, tuple[Slot, Record]] = {}
-            for slot, seen in self._seen.items():
-                if slot[0] is not kind or not isinstance(seen.source, Present):
-                    continue
-                unlinked = seen.link is None or seen.link.state is LinkState.TOMBSTONED or not slot[2]
-                lost = seen.link is not None and isinstance(seen.qbo, Absent)
-                flows = getattr(seen.source.record, "state", State.LIVE) in policy.flows
-                flows = flows and (not policy.when_needed or (kind, slot[1]) in self._needed)
-                if flows and (unlinked or lost):
-                    probes[slot[1]] = (slot, self._probe(seen.source.record))
-            if not probes:
-                continue
-            real = [record for _, record in probes.values() if _can_be_there(record)]
-            answers = self._books.find(kind, real) if real else {}
-            for source_id, (slot, record) in probes.items():
-                found = answers.get(source_id, ())
-                self._candidates[slot] = found
-                self._provisional(kind, source_id, record, found)
-
-    def _probe(self, record: Record) -> Record:
-        """The record with its client in QBO's id, where that is known or about to be."""
-        if isinstance(record, Invoice | Payment):
-            client = self._resolve(Kind.CLIENT, record.client)
-            return msgspec.structs.replace(record, client="" if client.startswith("+") else client)
-        return record
-
-    def _provisional(self, kind: Kind, source_id: str, record: Record, found: Found) -> None:
-        """One plain match of a client or item will be adopted; what refers to it can be looked up already."""
-        if not isinstance(record, Client | Item):
-            return
-        same = [
-            c
-            for c in _candidates(found)
-            if isinstance(c.record, Client | Item) and c.record.active and _same_name(c.record, record)
-        ]
-        if len(same) == 1 and not self._links.to_source(kind, same[0].record.id):
-            self._adopting[kind, source_id] = same[0].record.id
+    def _was_read(self, kind: Kind, source_id: str) -> bool:
+        """Whether the source was asked for it already; a mere name that waits is in view and was not."""
+        slot = self._by_source.get((kind, source_id))
+        seen = self._seen.get(slot) if slot is not None else None
+        return slot is not None and (seen is None or seen.source is not None)
 
     # ---- the result
 
@@ -441,21 +424,23 @@ class Gatherer:
 
     def _load_candidates(self) -> None:
         """Which candidates are linked already: they are somebody else's."""
-        wanted = [(slot[0], each.record.id) for slot, found in self._candidates.items() for each in _candidates(found)]
+        wanted = [
+            (slot[0], each.record.id) for slot, found in self._look.candidates.items() for each in candidates_of(found)
+        ]
         self._links.load_refs(wanted, Side.QBO)
 
     def _entry(self, slot: Slot, seen: Seen) -> Entry | None:
         kind, source_id, _ = slot
         link = seen.link
-        found = self._candidates.get(slot, ())
-        candidates = _candidates(found)
+        found = self._look.candidates.get(slot, ())
+        candidates = candidates_of(found)
         qbo = seen.qbo
         source = seen.source
         if link is None:
             if source is None and qbo is None:
                 return None
             if qbo is None:
-                qbo = _counterpart(found)
+                qbo = counterpart_of(found)
             if source is None:
                 source = Absent("", ("no record of the source is linked to it",))
             if isinstance(source, Absent) and isinstance(qbo, Absent):
@@ -470,24 +455,8 @@ class Gatherer:
             in_doubt=slot in self._in_doubt or (kind, source_id, "") in self._in_doubt,
             word=word,
             asked=asked,
+            claimed=self._look.claimed.get(slot, ""),
         )
-
-
-def _candidates(found: Found) -> tuple[Present, ...]:
-    """Those that can be compared."""
-    return tuple(c for c in found if isinstance(c, Present)) if isinstance(found, tuple) else ()
-
-
-def _counterpart(found: Found) -> Observation:
-    """What a look-up says of QBO's side of an unlinked record."""
-    match found:
-        case Unknown():
-            return found
-        case Refused(code=code, text=text, remedy=remedy):
-            return Flawed("", "", (Problem(code=code, text=text, remedy=remedy),))
-        case _:
-            unreadable = [c for c in found if isinstance(c, Flawed)]
-            return unreadable[0] if unreadable else Absent("", ("looked up by its key",))
 
 
 def _known(link: Link) -> Known:
@@ -503,29 +472,3 @@ def _known(link: Link) -> Known:
         created_by=link.created_by,
         label=link.label,
     )
-
-
-def _can_be_there(probe: Record) -> bool:
-    """Whether QBO could hold a counterpart at all: not of the default item's stand-in, nor where even the client is
-    still to be created and nothing else (a number) could lead to one."""
-    match probe:
-        case Item():
-            return probe.id != DEFAULT_ITEM_KEY
-        case Payment():
-            return bool(probe.client)
-        case Invoice():
-            return bool(probe.client) or (isinstance(probe.number, str) and bool(probe.number.strip()))
-        case _:
-            return True
-
-
-def _is_name(kind: Kind, source_id: str) -> bool:
-    """Items that the source keeps only as names on lines cannot be read by id."""
-    return kind is Kind.ITEM and (source_id == DEFAULT_ITEM_KEY or source_id.startswith("name:"))
-
-
-def _same_name(left: Client | Item, right: Client | Item) -> bool:
-    return name_key(left.name) == name_key(right.name)
-
-
-__all__ = ["BooksChanges", "BooksReader", "Gathered", "Gatherer", "Slot", "Unchanged"]

@@ -32,6 +32,10 @@ class LinkSource(Protocol):
         """Ids of ``side`` to the ids of the other side."""
         ...
 
+    def links_elsewhere(self, company: str, kind: Kind, ids: Collection[str]) -> dict[str, str]:
+        """Source ids that another company of the same source holds in its books, with that company."""
+        ...
+
 
 class LinkBook:
     """Answers which record is linked to which. Load what will be asked for first: asking never reads the database."""
@@ -64,6 +68,10 @@ class LinkBook:
                 self._to_qbo[kind, source_id] = qbo_id
                 self._to_source.setdefault((kind, qbo_id), source_id)
 
+    def elsewhere(self, kind: Kind, ids: Collection[str]) -> dict[str, str]:
+        """Records of the source that stand in the books of another company already, with that company."""
+        return self._store.links_elsewhere(self._company, kind, ids) if ids else {}
+
     def forget_bases(self) -> None:
         """Drop the loaded links and keep the ids: for runs over everything."""
         self._links.clear()
@@ -87,9 +95,14 @@ class LinkBook:
         """The loaded link of a record of the source."""
         return self._links.get((kind, source_id))
 
-    def currency(self, client_id: str) -> str:
-        """The currency of a linked client in QBO, which never changes; empty where its link was not loaded."""
-        link = self._links.get((Kind.CLIENT, client_id))
+    def label(self, kind: Kind, source_id: str) -> str:
+        """How a person knows a record of the source; empty where its link was not loaded."""
+        link = self._links.get((kind, source_id))
+        return link.label if link is not None else ""
+
+    def currency(self, kind: Kind, source_id: str) -> str:
+        """The currency of a linked party in QBO, which never changes; empty where its link was not loaded."""
+        link = self._links.get((kind, source_id))
         found = link.qbo_base.get("currency", "") if link is not None and link.state in _LIVE else ""
         return found if isinstance(found, str) else ""
 

@@ -18,9 +18,11 @@ from typing import Protocol
 import msgspec
 
 from syncd.links import LinkBook
-from syncd.model.lens import Lens, pending, references
+from syncd.model.lens import Lens, differing
 from syncd.model.observations import Absent, Observation, Present, Unknown
 from syncd.model.records import Kind, Side, State
+from syncd.model.references import pending, references
+from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.model.writes import WireWrite as Wire
 from syncd.ports import Journal
@@ -28,6 +30,9 @@ from syncd.reconciler.plan import Operation
 from syncd.settling import Settler, Tally
 from syncd.sources.base import Source
 from syncd.state.values import JournalEntry, JournalState, Lease
+
+_COMPUTED = frozenset({"lines", "discount", "tax"})
+"""What QBO may have answered in another shape than it was sent; the total tells whether it is the same."""
 
 
 class BooksRecovery(Protocol):
@@ -149,6 +154,7 @@ class Recovery:
         if isinstance(found, Unknown):
             return InDoubt(found.reason)
         mine = [c for c in found if not self._links_other(operation, c) and self._is_ours(operation, c)]
+        mine = [c for c in mine if self._is_exact(operation, c)] or mine
         if len(mine) == 1:
             return Done(after=mine[0])
         if len(mine) > 1:
@@ -166,8 +172,16 @@ class Recovery:
             return False
         sent = self._lens.source(operation.kind, operation.record, self._resolve)
         there = self._lens.qbo(operation.kind, candidate.record)
-        decisive = ("name", "client", "currency", "issue_date", "date", "total", "amount", "allocations", "reference")
+        spec = SPECS[operation.kind]
+        decisive = {"name", "currency", "reference", *spec.decisive, *spec.money_fields} - _COMPUTED
         return all(sent[name] == there[name] for name in decisive if name in sent and name in there)
+
+    def _is_exact(self, operation: Operation, candidate: Present) -> bool:
+        """Whether a candidate holds all that was sent, to the letter: that tells it from others of the same worth."""
+        if operation.record is None:
+            return False
+        sent = self._lens.source(operation.kind, operation.record, self._resolve)
+        return not differing(sent, self._lens.qbo(operation.kind, candidate.record))
 
     def _resolve(self, kind: Kind, reference: str) -> str:
         return self._links.to_qbo(kind, reference) or pending(kind, reference)
@@ -198,7 +212,8 @@ class Recovery:
             return False
         sent = self._lens.source(operation.kind, operation.record, self._resolve)
         there = self._lens.qbo(operation.kind, answer.record)
-        return all(sent.get(name) == there.get(name) for name in operation.fields)
+        told = [name for name in operation.fields if name in sent and name in there]
+        return bool(told) and all(sent[name] == there[name] for name in told)
 
     # ---- storing
 

@@ -26,7 +26,8 @@ _EXIT = {
 class CycleRequest(msgspec.Struct, frozen=True):
     """What one run is to do. ``kinds`` and ``ids`` narrow it (empty: everything); ids are of either side.
 
-    ``every_dirty``: look at records that wait although their time has not come (an operator's run does).
+    ``reload``: records (kind, source id, QBO id) that are to become what QBO holds, and nothing else is looked at
+    (R-34). ``every_dirty``: look at records that wait although their time has not come (an operator's run does).
     """
 
     dry_run: bool = False
@@ -39,6 +40,12 @@ class CycleRequest(msgspec.Struct, frozen=True):
     accept_config: bool = False
     actor: str = "operator"
     every_dirty: bool = True
+    reload: frozenset[tuple[Kind, str, str]] = frozenset()
+
+    @property
+    def partial(self) -> bool:
+        """Whether only some records are looked at, so that no cursor may move."""
+        return bool(self.kinds or self.ids or self.reload)
 
     @property
     def overrides(self) -> Overrides:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from syncd.links import LinkBook, record_name
-from syncd.model.lens import Lens, Projection, differing, pending
+from syncd.model.lens import Lens, Projection, differing
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
+from syncd.model.references import pending
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.base import advance
 from syncd.reconciler.cases import ACTIONS
@@ -104,7 +105,7 @@ class Settler:
         )
         if state is not LinkState.LINKED and known is not None:
             return msgspec.structs.replace(known, state=state, source_version=operation.expected_source)
-        source = self._source_projection(operation) or operation.source_base
+        source = operation.source_base or self._source_projection(operation)
         return Link(
             company=self._company,
             kind=operation.kind,
@@ -249,7 +250,7 @@ class Settler:
             qbo_version=qbo_version,
             source_base=settled.source,
             qbo_base=settled.qbo,
-            accepted=tuple(sorted(settled.accepted - frozenset(operation.writes_back))),
+            accepted=tuple(sorted(settled.accepted - {*operation.writes_back, *operation.awaits})),
             created_by=operation.side if fresh else known.created_by if known is not None else None,
             label=operation.label,
         )

@@ -1,4 +1,4 @@
-"""Records of QBO in the source's ids: what a write to the source needs."""
+"""Records in the ids of the other side: what a write to the source and a look-up in QBO need."""
 
 from __future__ import annotations
 
@@ -6,8 +6,20 @@ from collections.abc import Callable
 
 import msgspec
 
-from syncd.model.lens import item_key
-from syncd.model.records import Allocation, Invoice, Kind, Line, Payment, Record
+from syncd.model.records import (
+    Allocation,
+    Bill,
+    CreditApplication,
+    CreditNote,
+    CreditUse,
+    Form,
+    Invoice,
+    Kind,
+    Line,
+    Payment,
+    Record,
+)
+from syncd.model.references import is_name, item_key
 
 ToSide = Callable[[Kind, str], str]
 
@@ -20,26 +32,58 @@ def to_source_ids(
     ``current`` is what the source holds now: a line that names the same item in QBO keeps the item that the source
     gave it, since several of the source's items may stand for one of QBO's (R-23, C-R16).
     """
+    record = msgspec.structs.replace(_documents(record, to_source), id=source_id)
     match record:
-        case Invoice():
-            lines = _lines(record.lines, current, to_source, to_qbo)
-            client = to_source(Kind.CLIENT, record.client)
-            return msgspec.structs.replace(record, id=source_id, client=client, lines=lines)
+        case Invoice() | CreditNote():
+            return msgspec.structs.replace(record, lines=_lines(record.lines, current, to_source, to_qbo))
         case Payment():
-            allocations = tuple(
-                Allocation(invoice=to_source(Kind.INVOICE, part.invoice), amount=part.amount)
-                for part in record.allocations
-            )
-            client = to_source(Kind.CLIENT, record.client)
-            return msgspec.structs.replace(record, id=source_id, client=client, allocations=allocations)
+            method = record.method if isinstance(record.method, str) else ""
+            found = to_source(Kind.PAYMENT_METHOD, method) if method else ""
+            return msgspec.structs.replace(record, method="" if is_name(Kind.PAYMENT_METHOD, found) else found)
         case _:
-            return msgspec.structs.replace(record, id=source_id)
+            return record
+
+
+def in_qbo_ids(record: Record, to_qbo: ToSide) -> Record:
+    """A record of the source with parties and documents named by QBO's ids, empty where there is none yet."""
+    return _documents(record, to_qbo)
+
+
+def _documents(record: Record, other: ToSide) -> Record:
+    """Parties and other documents by the ids of the other side."""
+    match record:
+        case Invoice() | CreditNote():
+            return msgspec.structs.replace(record, client=other(Kind.CLIENT, record.client))
+        case Payment():
+            used = tuple(CreditUse(other(Kind.CREDIT_NOTE, part.credit_note), part.amount) for part in record.credits)
+            return msgspec.structs.replace(
+                record,
+                client=other(Kind.CLIENT, record.client),
+                allocations=_allocations(record.allocations, other),
+                credits=used,
+            )
+        case CreditApplication():
+            return msgspec.structs.replace(
+                record,
+                client=other(Kind.CLIENT, record.client),
+                credit_note=other(Kind.CREDIT_NOTE, record.credit_note),
+                allocations=_allocations(record.allocations, other),
+            )
+        case Bill():
+            return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor))
+        case _:
+            return record
+
+
+def _allocations(parts: tuple[Allocation, ...], other: ToSide) -> tuple[Allocation, ...]:
+    return tuple(Allocation(other(Kind.INVOICE, part.invoice), part.amount) for part in parts)
 
 
 def _lines(lines: tuple[Line, ...], current: Record | None, to_source: ToSide, to_qbo: ToSide) -> tuple[Line, ...]:
     known: dict[tuple[str, object], Line] = {}
     by_item: dict[str, Line] = {}
-    for line in current.lines if isinstance(current, Invoice) else ():
+    there: Form | None = current if isinstance(current, Invoice | CreditNote) else None
+    for line in there.lines if there is not None else ():
         qbo_item = to_qbo(Kind.ITEM, item_key(line))
         known.setdefault((qbo_item, line.description), line)
         by_item.setdefault(qbo_item, line)
@@ -52,6 +96,6 @@ def _line(line: Line, like: Line | None, to_source: ToSide) -> Line:
     if like is not None:
         return msgspec.structs.replace(line, id="", item=like.item, item_name=like.item_name)
     item = to_source(Kind.ITEM, line.item) if line.item else ""
-    if ":" in item or item == "default":
+    if is_name(Kind.ITEM, item):
         return msgspec.structs.replace(line, id="", item="", item_name=line.item_name)
     return msgspec.structs.replace(line, id="", item=item)

@@ -72,7 +72,10 @@ def connect(**given: Any) -> int:
             _give_back(opened, company, tokens)
             raise click.Abort
         _store(opened, company, tokens, facts)
-    click.echo(f"Connected. Next: syncd check, then syncd reconcile --dry-run --company {company.name}")
+    click.echo(
+        f"Connected. Next, each with --company {company.name}: "
+        "syncd check, syncd match --out match.toml, syncd reconcile --dry-run"
+    )
     return EXIT_OK
 
 

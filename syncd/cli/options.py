@@ -8,7 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-KINDS = ("client", "item", "invoice", "payment")
+KINDS = (
+    *("item", "tax_code", "payment_method", "category", "client", "project", "vendor", "invoice", "credit_note"),
+    *("payment", "credit_application", "expense", "bill"),
+)
 """Values of ``Kind`` (spelt out: the model is not loaded for ``--help``; a test compares the two)."""
 SIDES = ("source", "qbo")
 DEFAULT_CONFIG = "/etc/syncd/config.toml"
@@ -52,7 +55,10 @@ def actor() -> str:
 
 def kind(value: str) -> str:
     """A kind of record; its plural will do as well."""
-    name = value.lower().removesuffix("s")
+    name = value.lower().replace("-", "_").replace(" ", "_")
+    for ending, single in (("ies", "y"), ("s", "")):
+        if name not in KINDS and name.endswith(ending):
+            name = name.removesuffix(ending) + single
     if name not in KINDS:
         raise click.BadParameter(f"{value!r} is no kind; expected one of {', '.join(KINDS)}.")
     return name

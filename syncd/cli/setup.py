@@ -123,15 +123,20 @@ Example:
 @options.company_option
 def source_init(config_path: Path, company: str | None) -> int:
     """Create the reference schema in a company's source database, or bring it to this version. Existing rows stay."""
+    from syncd.sources.settings import SqlSourceConfig
     from syncd.sources.sql.reference import prepare_source
 
     config = read_config(config_path)
-    chosen = [config.named(company)] if company else [c for c in config.companies if c.source.mapping is None]
-    for each in chosen:
-        prepare_source(each.source)
-        click.echo(f"{each.name}: the tables of the reference schema are there (docs/source-sql.md).")
-    if not chosen:
-        click.echo("Every source maps tables of its own; there is nothing to create.")
+    wanted = [config.named(company)] if company else config.companies
+    found = 0
+    for each in wanted:
+        source = each.source
+        if isinstance(source, SqlSourceConfig) and (company or source.mapping is None):
+            prepare_source(source)
+            click.echo(f"{each.name}: the tables of the reference schema are there (docs/source-sql.md).")
+            found += 1
+    if not found:
+        click.echo("No source uses the reference schema; there is nothing to create.")
     return EXIT_OK
 
 

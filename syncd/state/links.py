@@ -16,6 +16,7 @@ from syncd.state.values import Link, LinkState
 
 links = tables.links
 bases = tables.bases
+companies = tables.companies
 
 PAGE = 1000
 """Links per page of a stream, and per step of a bulk load."""
@@ -148,6 +149,28 @@ class Links(Part):
     def links_by_qbo(self, company: str, kind: Kind, ids: Collection[str]) -> dict[str, Link]:
         """Links in any state by QBO id; where a record has a live link and tombstones, the live one."""
         return self._by(company, kind, Side.QBO, ids)
+
+    def links_elsewhere(self, company: str, kind: Kind, ids: Collection[str]) -> dict[str, str]:
+        """Source ids that another company holds in its books, with that company: of those that read the same source."""
+        ours = select(companies.c.source_identity).where(companies.c.name == company).scalar_subquery()
+        same = (
+            select(links.c.source_id, links.c.company)
+            .join(companies, companies.c.name == links.c.company)
+            .where(companies.c.source_identity == ours, companies.c.source_identity != "", companies.c.name != company)
+            .where(links.c.kind == kind.value, links.c.state.in_(_SERVED), links.c.qbo_id != "")
+        )
+        with self._db.read() as connection:
+            return {
+                source_id: holder
+                for chunk in codec.chunks(sorted(ids))
+                for source_id, holder in rows(connection, same.where(links.c.source_id.in_(chunk)))
+            }
+
+    def links_by_label(self, company: str, kind: Kind, label: str) -> list[Link]:
+        """Links in any state of the records that people know by this number or name."""
+        with self._db.read() as connection:
+            found = rows(connection, full(company, kind).where(links.c.label == label).order_by(links.c.id))
+        return [decoded(company, kind, row) for row in found]
 
     def _by(self, company: str, kind: Kind, side: Side, ids: Collection[str]) -> dict[str, Link]:
         column, _ = _ids(side)

@@ -41,7 +41,7 @@ SERIAL = BigInteger().with_variant(Integer(), "sqlite")
 
 OPEN = text("state IN ('intended', 'sent')")
 LIVE = "state <> 'tombstoned'"
-ONE_TO_ONE = "kind <> 'item'"
+ONE_TO_ONE = "kind NOT IN ('category', 'item', 'payment_method', 'project', 'tax_code')"
 """Kinds that are only matched may share a record of QBO: the default item stands for every item it lacks (R-23)."""
 UNRESOLVED = text("resolved_at IS NULL")
 

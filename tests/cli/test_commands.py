@@ -80,7 +80,7 @@ def test_version_and_help() -> None:
     ("arguments", "text"),
     [
         (["nothing"], "No such command"),
-        (["reconcile", "--kind", "cheese"], "expected one of client, item, invoice, payment"),
+        (["reconcile", "--kind", "cheese"], "expected one of item, tax_code"),
         (["reconcile", "--allow-removals", "invoice"], "KIND=N"),
         (["reconcile", "--allow-empty", "invoice"], "SIDE:KIND"),
         (["reconcile", "--allow-mass-change", "moon:invoice"], "SIDE:KIND"),

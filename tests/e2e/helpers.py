@@ -16,7 +16,25 @@ from syncd.report import CycleReport
 from syncd.state.values import Held
 from tests.support.world import World
 
-TABLES = ("client", "item", "invoice", "invoice_line", "payment", "payment_allocation")
+TABLES = (
+    "client",
+    "item",
+    "member",
+    "project",
+    "payment_method",
+    "expense_category",
+    "tax_rate",
+    "invoice",
+    "invoice_line",
+    "credit_note",
+    "credit_note_line",
+    "payment",
+    "payment_allocation",
+    "payment_credit",
+    "credit_application",
+    "credit_application_part",
+    "expense",
+)
 
 Json = dict[str, Any]
 

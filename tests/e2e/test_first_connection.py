@@ -59,8 +59,8 @@ def test_what_is_the_same_on_both_sides_is_linked_and_not_written(world: World) 
     report = world.run()
     assert report.outcome == "ok"
     assert world.writes() == before
-    linked = (row(world, "invoice", invoice)["qbo_id"], row(world, "payment", payment)["qbo_id"])
-    assert linked in {(there["Id"], paid["Id"]), (None, None)}
+    assert row(world, "invoice", invoice)["qbo_id"] in {there["Id"], None}
+    assert row(world, "payment", payment)["qbo_id"] in {paid["Id"], None}
     at_rest(world)
     world.sql("UPDATE invoice SET due_date = '2026-09-09' WHERE id = :id", id=invoice)
     world.run()

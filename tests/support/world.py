@@ -30,7 +30,7 @@ from syncd.model.facts import Settings
 from syncd.qbo.settings import QboConfig
 from syncd.report import CycleReport, CycleRequest
 from syncd.sandbox.server import Accountant, RunningSandbox
-from syncd.sources.settings import SqlSourceConfig
+from syncd.sources.registry import source_config
 from syncd.sources.sql.reference import create_reference_schema
 from syncd.state.store import Store
 from syncd.state.values import Tokens
@@ -53,6 +53,7 @@ class World:
         profile: str = "ruddr",
         key: bytes = b"",
         source: Mapping[str, Any] | None = None,
+        source_options: Mapping[str, Any] | None = None,
         qbo: Mapping[str, Any] | None = None,
         **company: Any,
     ) -> None:
@@ -74,6 +75,7 @@ class World:
         self.stop = threading.Event()
         self.profile = profile
         self._source = dict(source or {"type": "sql", "url": self.source_url, "schema": "reference"})
+        self._source |= source_options or {}
         self._qbo = dict(qbo or {})
         self.store = self.open_store()
         self.grant()
@@ -186,22 +188,80 @@ class World:
             "total": str(total),
         }
         invoice = self._insert("invoice", **(values | columns))
+        self._lines("invoice", invoice, rows, taxable=bool(tax))
+        return invoice
+
+    def credit_note(self, client: int, number: str, *lines: tuple[Any, ...], **columns: Any) -> int:
+        """A credit note of the source, with lines as an invoice has them."""
+        tax = Decimal(columns.pop("tax", "0"))
+        rows = lines or (("100.00", "Correction"),)
+        values: dict[str, Any] = {
+            "client_id": client,
+            "number": number,
+            "state": "published",
+            "issue_date": "2026-03-10",
+            "currency": "USD",
+            "tax": str(tax),
+            "total": str(sum((Decimal(row[0]) for row in rows), Decimal(0)) + tax),
+        }
+        note = self._insert("credit_note", **(values | columns))
+        self._lines("credit_note", note, rows, taxable=bool(tax))
+        return note
+
+    def _lines(self, parent: str, parent_id: int, rows: tuple[tuple[Any, ...], ...], *, taxable: bool) -> None:
         for place, row in enumerate(rows, start=1):
             self._insert(
-                "invoice_line",
-                invoice_id=invoice,
+                f"{parent}_line",
+                **{f"{parent}_id": parent_id},
                 position=place,
                 amount=str(Decimal(row[0])),
                 description=row[1],
                 item_id=row[2] if len(row) > 2 else None,
                 quantity="1",
                 rate=str(Decimal(row[0])),
-                taxable=bool(tax),
+                taxable=taxable,
             )
-        return invoice
 
-    def payment(self, client: int, *parts: tuple[int, str], **columns: Any) -> int:
-        """A payment of the source, spread over (invoice, amount)."""
+    def apply_credit(self, note: int, *parts: tuple[int, str], **columns: Any) -> int:
+        """What a credit note of the source is used for: (invoice, amount)."""
+        values = {"credit_note_id": note, "date": "2026-03-12", "currency": "USD"}
+        application = self._insert("credit_application", **(values | columns))
+        for invoice, amount in parts:
+            self._insert(
+                "credit_application_part", credit_application_id=application, invoice_id=invoice, amount=amount
+            )
+        return application
+
+    def member(self, name: str, **columns: Any) -> int:
+        """A member of the staff."""
+        return self._insert("member", name=name, **columns)
+
+    def expense(self, member: int, amount: str, **columns: Any) -> int:
+        """An approved expense that is to be reimbursed."""
+        values = {
+            "member_id": member,
+            "report": "March trip",
+            "date": "2026-03-03",
+            "amount": amount,
+            "currency": "USD",
+            "status": "approved",
+            "reimbursable": True,
+        }
+        return self._insert("expense", **(values | columns))
+
+    def named(self, table: str, name: str, **columns: Any) -> int:
+        """A row of a list: payment_method, expense_category, project, tax_rate."""
+        return self._insert(table, name=name, **columns)
+
+    def payment(
+        self,
+        client: int,
+        *parts: tuple[int, str],
+        credits: tuple[tuple[int, str], ...] = (),  # noqa: A002 - what the field is called
+        **columns: Any,
+    ) -> int:
+        """A payment of the source, spread over (invoice, amount); ``credits`` are the parts of it that are no money:
+        (credit note, amount)."""
         amount = sum((Decimal(part) for _, part in parts), Decimal(0))
         values = {
             "client_id": client,
@@ -213,6 +273,8 @@ class World:
         payment = self._insert("payment", **(values | columns))
         for invoice, part in parts:
             self._insert("payment_allocation", payment_id=payment, invoice_id=invoice, amount=part)
+        for note, part in credits:
+            self._insert("payment_credit", payment_id=payment, credit_note_id=note, amount=part)
         return payment
 
     def _insert(self, table: str, **values: Any) -> int:
@@ -285,7 +347,7 @@ def build_engine(
         name=spec["name"],
         profile=spec["profile"],
         qbo=config,
-        source=SqlSourceConfig.model_validate(spec["source"]),
+        source=source_config(spec["source"]),
         settings=msgspec.convert(spec["settings"], Settings),
     )
     return Engine.build(

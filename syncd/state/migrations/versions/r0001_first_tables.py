@@ -18,6 +18,12 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 INSTANT = sa.Text().with_variant(sa.DateTime(timezone=True), "postgresql")
 
 
+_ONE_TO_ONE = (
+    "state <> 'tombstoned' AND qbo_id <> '' "
+    "AND kind NOT IN ('category', 'item', 'payment_method', 'project', 'tax_code')"
+)
+
+
 def upgrade() -> None:
     op.create_table(
         "chains",
@@ -169,8 +175,8 @@ def upgrade() -> None:
         "links",
         ["company", "kind", "qbo_id"],
         unique=True,
-        sqlite_where=sa.text("state <> 'tombstoned' AND qbo_id <> '' AND kind <> 'item'"),
-        postgresql_where=sa.text("state <> 'tombstoned' AND qbo_id <> '' AND kind <> 'item'"),
+        sqlite_where=sa.text(_ONE_TO_ONE),
+        postgresql_where=sa.text(_ONE_TO_ONE),
     )
     op.create_index(
         "uq_links_source_live",

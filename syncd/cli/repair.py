@@ -1,0 +1,136 @@
+"""``reload`` and ``worklist``: taking one record over from QuickBooks by hand, and what a person has to do by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from syncd.cli import options
+from syncd.cli.progress import Progress
+from syncd.cli.session import interruptible, session
+from syncd.errors import EXIT_HELD, EXIT_OK
+
+if TYPE_CHECKING:
+    from syncd.state.values import Held
+
+_COLUMNS = ("company", "number", "kind", "record", "field", "task", "since")
+
+
+@click.command(
+    name="reload",
+    short_help="Make one record what QuickBooks holds.",
+    epilog="""\b
+Examples:
+  syncd reload invoice INV-1042
+  syncd reload invoice INV-1042 --dry-run       show what that would change
+""",
+)
+@click.argument("kind", type=click.Choice(["invoice", "credit_note", "payment"]))
+@click.argument("name", metavar="NUMBER")
+@options.config_option
+@options.company_option
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@options.json_option
+def reload_record(**given: Any) -> int:
+    """Make one record in the source what QuickBooks holds, with the payments on it: the repair for copies that drifted
+    apart. NUMBER is its number, or its id on either side."""
+    return _reload(given)
+
+
+@interruptible
+def _reload(given: dict[str, Any], *, stop: threading.Event | None = None) -> int:
+    from syncd.cli import reports
+    from syncd.model.records import Kind
+
+    with session(given["config_path"], stop or threading.Event(), read_only=given["dry_run"]) as opened:
+        company = opened.one(given["company"], "A record is reloaded for one company")
+        with opened.engine(company) as engine, Progress(company.name, fancy=not given["as_json"]) as progress:
+            report = engine.reload(Kind(given["kind"]), given["name"], dry_run=given["dry_run"], progress=progress)
+    if given["as_json"]:
+        click.echo(reports.dump({"companies": [reports.report_json(report) | {"exit_code": report.exit_code}]}))
+    else:
+        click.echo(reports.report_text(report, dry_run=given["dry_run"]))
+    return report.exit_code
+
+
+@click.command(
+    short_help="What a person has to do in the source.",
+    epilog="""\b
+Examples:
+  syncd worklist
+  syncd worklist --csv todo.csv                 for a spreadsheet; - writes to the screen
+  syncd worklist --json | jq '.tasks[].task'
+""",
+)
+@options.config_option
+@options.company_option
+@click.option("--csv", "csv_path", type=click.Path(dir_okay=False, allow_dash=True), help="Write the list as CSV.")
+@options.json_option
+def worklist(config_path: Path, company: str | None, csv_path: str | None, as_json: bool) -> int:
+    """What a person has to do in the source, because syncd cannot write there. A task goes by itself once the source
+    shows that it is done."""
+    from syncd.cli import reports
+
+    if csv_path and as_json:
+        raise click.UsageError("Give either --csv or --json.")
+    with session(config_path, threading.Event(), read_only=True) as opened:
+        rows = [
+            row
+            for wanted in opened.companies(company)
+            for held in opened.store.held(wanted.name)
+            for row in _tasks(held)
+        ]
+    if as_json:
+        click.echo(reports.dump({"tasks": rows}))
+    elif csv_path:
+        _write_csv(csv_path, rows)
+    elif rows:
+        click.echo("\n".join(f"{row['company']}  {row['since'][:10]}  {row['task']}" for row in rows))
+        click.echo(f"\n{len(rows)} tasks. Each goes from this list when the source shows that it is done.")
+    else:
+        click.echo("Nothing has to be done by hand.")
+    return EXIT_HELD if rows else EXIT_OK
+
+
+def _tasks(held: Held) -> list[dict[str, str]]:
+    from syncd.reconciler.worklist import CODE
+
+    return [
+        {
+            "company": held.company,
+            "number": str(held.id),
+            "kind": held.kind.value,
+            "record": held.label,
+            "field": problem.field,
+            "task": problem.text,
+            "since": held.since.isoformat() if held.since is not None else "",
+        }
+        for problem in held.problems
+        if problem.code == CODE
+    ]
+
+
+def _write_csv(path: str, rows: list[dict[str, str]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, _COLUMNS)
+    writer.writeheader()
+    writer.writerows([{name: _inert(value) for name, value in row.items()} for row in rows])
+    if path == "-":
+        click.echo(text.getvalue(), nl=False)
+        return
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        file.write(text.getvalue())
+    click.echo(f"{len(rows)} tasks written to {path}.")
+
+
+def _inert(value: str) -> str:
+    """Text that a spreadsheet takes for text: names come from people, and some begin like a formula."""
+    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t"} else value
+
+
+COMMANDS: tuple[click.Command, ...] = (reload_record, worklist)
