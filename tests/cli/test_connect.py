@@ -15,7 +15,7 @@ import pytest
 from command_world import SYNCD, environment, syncd, write_config
 
 from syncd.clock import SystemClock
-from syncd.errors import EXIT_UNEXPECTED
+from syncd.errors import EXIT_CONFIG, EXIT_UNEXPECTED
 from syncd.state.store import Store
 from syncd.state.values import Tokens
 from tests.support.world import World
@@ -183,4 +183,23 @@ def test_a_registered_address_elsewhere_is_pasted(config: Path, tmp_path: Path, 
             address = redirect.headers["Location"]
         assert address.startswith("https://example.invalid/quickbooks?")
         assert connect.end(f"{address}\ny\n") == 0
+    assert stored(tmp_path, world) is not None
+
+
+@pytest.mark.behaviour("R-109")
+def test_only_who_may_read_the_secrets_can_connect_or_change_anything(
+    config: Path, tmp_path: Path, world: World
+) -> None:
+    """The configuration and its secrets are the administrator's: what others could read as well is not used at all."""
+    secret = next(path for path in config.parent.iterdir() if "secret" in path.name)
+    secret.chmod(0o644)
+    for command in (["connect", "--no-browser"], ["reconcile", "--dry-run"], ["match", "--list"]):
+        refused = syncd(*command, "--config", config)
+        assert refused.returncode == EXIT_CONFIG, refused.stdout
+        assert "readable by others" in refused.stderr
+    assert stored(tmp_path, world) is None
+    secret.chmod(0o600)
+    with connecting(config) as connect:
+        connect.browse(f"realm={world.realm}&decision=connect")
+        assert connect.end("y\n") == 0
     assert stored(tmp_path, world) is not None

@@ -1,4 +1,4 @@
-"""The situations that no manual describes, by number (docs/ruddr-decisions.md); 3, 8, 9, 11, 12 are tested elsewhere."""
+"""The situations that no manual describes, by number (docs/ruddr-decisions.md); 3, 8, 9, 11, 12: tested elsewhere."""
 
 from __future__ import annotations
 
