@@ -5,7 +5,7 @@ RUN_ENV := .venv/run
 DEV_ENV := .venv/dev
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --no-warn-script-location
 
-.PHONY: help demo test behaviours lint format bench lock clean check-python
+.PHONY: help demo test behaviours lint format bench lock clean check-python nightly
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -34,6 +34,10 @@ test: $(DEV_ENV)/.ready ## the whole suite, PostgreSQL included
 
 behaviours: $(DEV_ENV)/.ready ## run what proves each promised behaviour, and rewrite docs/behaviours.md
 	@$(DEV_ENV)/bin/python -m tests.make_behaviours --run
+
+nightly: $(DEV_ENV)/.ready ## what takes hours: 10,000 random histories, and properties with many examples
+	@SYNCD_HISTORIES=10000 SYNCD_HYPOTHESIS_PROFILE=nightly $(DEV_ENV)/bin/python -m pytest --numprocesses auto \
+	  --dist worksteal tests/e2e/test_ruddr_histories.py tests/e2e/test_histories.py tests/reconciler tests/model tests/sandbox
 
 lint: $(DEV_ENV)/.ready ## format, lint, types, import rules, dependencies
 	@$(DEV_ENV)/bin/ruff format --check .

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import lookalike, report
+from benchmarks import api_source, lookalike, report
 from benchmarks.data import Size
 from benchmarks.measure import Figures, StolenShare
 from benchmarks.report import Line
@@ -169,11 +169,20 @@ def _lookalike(_wanted: list[str], sizes: Sizes) -> list[Line]:
     return lookalike.lines(sizes.records, mine, small, naive)
 
 
+def _workspace(_wanted: list[str], _sizes: Sizes) -> list[Line]:
+    print(f"  the API workspace with {api_source.INVOICES:,} invoices ...", end="", flush=True)
+    started = time.monotonic()
+    found = api_source.measure()
+    print(f" {time.monotonic() - started:.0f} s", flush=True)
+    return api_source.lines(api_source.INVOICES, found)
+
+
 GROUPS: tuple[tuple[tuple[str, ...], Callable[[list[str], Sizes], list[Line]]], ...] = (
     (("idle", "audit", "change"), _on_linked),
     (("push",), _push),
     (("paced",), _paced),
     (("lookalike",), _lookalike),
+    (("workspace",), _workspace),
 )
 BENCHMARKS = tuple(name for names, _ in GROUPS for name in names)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -32,9 +31,6 @@ from syncd.seen import Gathered, Slot
 from syncd.settling import Settler, Tally
 from syncd.sources.base import Source
 from syncd.state.values import Company, Dirty, Lease, Link, LinkState, Settlement
-
-if TYPE_CHECKING:
-    pass
 
 LEASE_SECONDS = 90.0
 """How long a runner that cannot be asked (another machine) keeps a company for itself after it was last heard of."""

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest.register_assert_rewrite("tests.e2e.helpers", "tests.support")
+
 settings.register_profile(
     "ci", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )

@@ -13,8 +13,6 @@ from syncd.sandbox.server import RunningSandbox, running_sandbox
 from tests.support.world import World
 from tests.support.world import world as new_world
 
-pytest.register_assert_rewrite("tests.e2e.helpers")
-
 Make = Callable[..., World]
 
 

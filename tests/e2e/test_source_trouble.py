@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from syncd.errors import SourceError, SourceUnavailable
 from syncd.model.records import Kind, Side
-from syncd.sources.sql.source import SqlSource
+from syncd.sources.sql import source as sql_source
 from tests.e2e.helpers import at_rest, born, held, once, row
 from tests.support.world import World
 
@@ -55,15 +56,15 @@ def test_a_connection_cut_in_the_middle_of_reading_counts_for_nothing(
     full: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full.sql("UPDATE invoice SET notes = 'edited'")
-    read = SqlSource._judged  # the one place through which all rows come
+    read = sql_source.judged  # the one place through which all rows come
 
-    def cut(self: SqlSource, *arguments: object) -> Iterator[object]:
-        for number, record in enumerate(read(self, *arguments)):  # type: ignore[arg-type]
+    def cut(*arguments: Any) -> Iterator[object]:
+        for number, record in enumerate(read(*arguments)):
             if number == 7:
                 raise SourceUnavailable("The connection to the source was lost.")
             yield record
 
-    monkeypatch.setattr(SqlSource, "_judged", cut)
+    monkeypatch.setattr(sql_source, "judged", cut)
     before, cursors = full.writes(), full.store.cursors(full.name)
     with pytest.raises(SourceUnavailable):
         full.run()
