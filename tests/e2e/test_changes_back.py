@@ -35,7 +35,7 @@ def published(world: World, *lines: tuple[str, str], number: str = "INV-1") -> t
     return invoice, world.one("Invoice", DocNumber=number)
 
 
-@pytest.mark.behaviour("R-29", "R-30", "R-31", "R-37", "R-39")
+@pytest.mark.behaviour("R-29", "R-30", "R-31", "R-37", "R-39", "C-R6")
 @pytest.mark.case("C23")
 def test_an_edit_in_quickbooks_is_pulled(world: World) -> None:
     invoice, sent = published(world)

@@ -50,7 +50,7 @@ def test_each_business_unit_has_books_and_settings_of_its_own(make: Make, branch
         at_rest(world)
 
 
-@pytest.mark.behaviour("R-115")
+@pytest.mark.behaviour("R-115", "10.12")
 def test_a_document_whose_business_unit_changes_stays_in_the_books_it_was_posted_to(
     branches: tuple[World, World],
 ) -> None:

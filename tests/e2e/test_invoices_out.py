@@ -67,7 +67,7 @@ def test_clients_are_sent_only_when_an_invoice_needs_them(world: World) -> None:
     at_rest(world)
 
 
-@pytest.mark.behaviour("R-12", "R-110")
+@pytest.mark.behaviour("R-12", "R-110", "X-3")
 @pytest.mark.failure("F-12")
 @pytest.mark.case("C14")
 def test_a_customer_of_that_name_is_adopted_and_left_as_it_is(world: World) -> None:
@@ -142,7 +142,7 @@ def test_an_invoice_in_another_currency_than_its_client_is_held(world: World) ->
     assert born(world, "Invoice") == {"INV-1": 1}
 
 
-@pytest.mark.behaviour("R-22", "R-23")
+@pytest.mark.behaviour("R-22", "R-23", "X-4")
 def test_items_by_name_else_the_default(world: World) -> None:
     hours = world.item("hours")
     unknown = world.item("Juggling")
@@ -162,7 +162,7 @@ def test_a_source_without_any_items_is_no_emptied_table(world: World) -> None:
     assert at_rest(world).plan.brakes == ()
 
 
-@pytest.mark.behaviour("R-18")
+@pytest.mark.behaviour("R-18", "C-R12")
 def test_a_discount_needs_its_account(make: Make) -> None:
     world = make()
     world.invoice(world.client("Ada"), "INV-1", ("100", "Work"), discount="10")

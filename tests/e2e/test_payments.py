@@ -180,7 +180,7 @@ def test_deleted_here_and_changed_there_is_held(world: World, books: Books) -> N
     at_rest(world, held=1, differ=["INV-1", "W1"])
 
 
-@pytest.mark.behaviour("R-51")
+@pytest.mark.behaviour("R-51", "C-R7")
 @pytest.mark.case("C22")
 def test_a_saved_payment_edited_in_the_source_is_held(world: World, books: Books) -> None:
     payment = world.payment(books.client, (books.invoices[0], "100.00"))
