@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("tests.e2e.helpers", "tests.support")
+pytest.register_assert_rewrite("tests.e2e.helpers")
 
 settings.register_profile(
     "ci", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
