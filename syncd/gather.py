@@ -99,9 +99,12 @@ class Gatherer:
 
     def load_names(self) -> None:
         """Load how people know what the records of QBO refer to: the list of what a person has to do names it."""
+        named: dict[Kind, set[str]] = defaultdict(set)
         for record in self._records(Side.QBO):
             for kind, qbo_id in qbo_references(record):
-                self._links.load_links(kind, qbo_ids=[qbo_id])
+                named[kind].add(qbo_id)
+        for kind, qbo_ids in named.items():
+            self._links.load_links(kind, qbo_ids=sorted(qbo_ids))
 
     # ---- taking in
 

@@ -72,61 +72,49 @@ def _party() -> KindPolicy:
 
 
 def _invoice(settings: Settings) -> KindPolicy:
-    """R-3 to R-6: published invoices go out. R-30: afterwards QuickBooks wins. R-45, C-R5: unpublishing leaves the
-    QuickBooks invoice behind and keeps the link for reuse, unless its tick says otherwise (R-46). C-R15: a deletion or
-    void in QuickBooks is held, unless the settings say otherwise."""
-    withdrawn = Answer.DELETE_QBO if settings.remove_invoice_on_unpublish else Answer.ORPHAN
-    return KindPolicy(
-        flows=frozenset({State.PUBLISHED}),
-        owners=_RETURNED,
-        default_owner=Owner.QBO,
-        answers={
-            Case.MERGEABLE: Answer.MERGE,
-            Case.CONFLICT: Answer.BY_OWNER,
-            Case.SRC_GONE: withdrawn,
+    """R-3 to R-6, R-30: what is published goes out, and afterwards QuickBooks wins. C-R15: a deletion or void in
+    QuickBooks is held, unless the settings say otherwise."""
+    return _form(
+        settings,
+        {
             Case.QBO_GONE: _ON_QBO_DELETE[settings.on_qbo_delete],
             Case.QBO_VOID: _ON_QBO_VOID[settings.on_qbo_void],
         },
-        verbs={
-            Side.QBO: _WRITE | {Verb.DELETE},
-            Side.SOURCE: frozenset({Verb.UPDATE, Verb.WITHDRAW, Verb.VOID}),
-        },
-        match_on=("number", "client", "issue_date", "total"),
-        saved=settings.save_invoice_on_publish,
-        withdrawn=withdrawn,
-        ticked=Answer.DELETE_QBO,
-        unticked=Answer.ORPHAN,
-        source_void=Answer.HOLD,
+        frozenset({Verb.UPDATE, Verb.WITHDRAW, Verb.VOID}),
     )
 
 
 def _credit_note(settings: Settings) -> KindPolicy:
     """R-76 to R-88: as invoices; one deleted in QuickBooks is removed from the source (R-71), and one that a payment
     in QuickBooks uses is brought into it (R-70)."""
+    return _form(
+        settings,
+        {Case.FOREIGN: Answer.CREATE_SOURCE, Case.QBO_GONE: Answer.DELETE_SOURCE},
+        frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE}),
+        when_imported=True,
+    )
+
+
+def _form(
+    settings: Settings, answers: Mapping[Case, Answer], in_source: frozenset[Verb], *, when_imported: bool = False
+) -> KindPolicy:
+    """What invoices and credit notes share. R-45, C-R5: unpublishing leaves the one in QuickBooks behind and keeps the
+    link for reuse, unless its tick says otherwise (R-46)."""
     withdrawn = Answer.DELETE_QBO if settings.remove_invoice_on_unpublish else Answer.ORPHAN
-    answers: Mapping[Case, Answer] = {
-        Case.FOREIGN: Answer.CREATE_SOURCE,
-        Case.MERGEABLE: Answer.MERGE,
-        Case.CONFLICT: Answer.BY_OWNER,
-        Case.SRC_GONE: withdrawn,
-        Case.QBO_GONE: Answer.DELETE_SOURCE,
-    }
+    shared = {Case.MERGEABLE: Answer.MERGE, Case.CONFLICT: Answer.BY_OWNER, Case.SRC_GONE: withdrawn}
     return KindPolicy(
         flows=frozenset({State.PUBLISHED}),
         owners=_RETURNED,
         default_owner=Owner.QBO,
-        answers=answers,
-        verbs={
-            Side.QBO: _WRITE | {Verb.DELETE},
-            Side.SOURCE: frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE}),
-        },
+        answers={**shared, **answers},
+        verbs={Side.QBO: _WRITE | {Verb.DELETE}, Side.SOURCE: in_source},
         match_on=("number", "client", "issue_date", "total"),
         saved=settings.save_invoice_on_publish,
         withdrawn=withdrawn,
         ticked=Answer.DELETE_QBO,
         unticked=Answer.ORPHAN,
         source_void=Answer.HOLD,
-        when_imported=True,
+        when_imported=when_imported,
     )
 
 

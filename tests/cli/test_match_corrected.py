@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_world import Office, write_config
+from command_world import Office
 from match_desk import Desk, income, matches
 
 from syncd.errors import EXIT_CONFIG, EXIT_OK
@@ -21,11 +21,6 @@ def world(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[World]:
     """A company with a past: clients on both sides, some spelt otherwise, and invoices entered twice."""
     with new_world(tmp_path, sandbox, exchange_rates={"EUR": "1.1"}) as made:
         yield made
-
-
-@pytest.fixture
-def office(tmp_path: Path, world: World) -> Office:
-    return Office(world, write_config(tmp_path, world))
 
 
 @pytest.fixture

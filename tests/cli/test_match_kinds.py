@@ -24,11 +24,6 @@ def world(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[World]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, world: World) -> Office:
-    return Office(world, write_config(tmp_path, world))
-
-
-@pytest.fixture
 def desk(office: Office, tmp_path: Path) -> Desk:
     return Desk(office, tmp_path)
 
