@@ -12,6 +12,8 @@ import msgspec
 ITEMS = ("Services", "Hours")
 """What the look-alike's chart of items starts with, under the ids 1 and 2."""
 WORK = ("Design workshop", "Implementation", "Review — räsumé", "On-site support", "Travel, km", "Übersetzung")
+PREFIX = "INV-"
+"""What numbers of invoices begin with; the rest of them is digits."""
 FIRST_DAY = date(2026, 1, 5)
 LONG_AGO = "2026-01-05T09:00:00-08:00"
 """When QuickBooks' records were last changed: long before any feed that is read here."""
@@ -41,7 +43,7 @@ def client_name(place: int) -> str:
 
 def number_of(place: int) -> str:
     """The number of an invoice."""
-    return f"INV-{place:07}"
+    return f"{PREFIX}{place:07}"
 
 
 def client_rows(size: Size) -> Iterator[Row]:

@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -23,10 +23,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 from syncd import __version__, log, web
 from syncd.clock import Clock
 from syncd.config import AppConfig, CompanyConfig, load_config
-from syncd.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError, LeaseHeld, SyncdError
+from syncd.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError
 from syncd.metrics import Metrics
 from syncd.notify import Notifier
-from syncd.report import AuditReport, CycleReport, CycleRequest
+from syncd.runner import Build, CompanyRunner
 
 _logger = log.get_logger(__name__)
 
@@ -35,149 +35,10 @@ _HEARTBEAT_SECONDS = 5.0
 _HEARTBEATS_MISSED = 6
 _TICK_SECONDS = 1.0
 _STOP_TICK_SECONDS = 0.5
-_LOCK_TICK_SECONDS = 0.5
 _THREADS_PER_COMPANY = 2
 """One for the cycle, one for an audit that waits for the cycle to end."""
 _EVENTS = {EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "skipped", EVENT_JOB_ERROR: "failed"}
 _UTC = "UTC"
-
-
-class Engine(Protocol):
-    """What the daemon needs of ``syncd.engine.Engine``."""
-
-    def reconcile(self, request: CycleRequest) -> CycleReport: ...
-
-    def audit(self) -> AuditReport: ...
-
-    def close(self) -> None: ...
-
-
-Build = Callable[[AppConfig, CompanyConfig, threading.Event], Engine]
-"""Makes the engine of one company. The event is set when its work has to end."""
-
-
-class CompanyRunner:
-    """The work of one company: one thing at a time, each fault kept inside."""
-
-    def __init__(self, app: AppConfig, company: CompanyConfig, build: Build, clock: Clock, metrics: Metrics) -> None:
-        self.name = company.name
-        self.stop = threading.Event()
-        self._wanted = (app, company)
-        self._build = build
-        self._clock = clock
-        self._metrics = metrics
-        self._engine: Engine | None = None
-        self._built_for: CompanyConfig | None = None
-        self._busy = threading.Lock()
-        self.outcome = "waiting"
-        self.detail = ""
-        self.ended_at: datetime | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether an engine could be made for it."""
-        return self._engine is not None
-
-    def replace(self, app: AppConfig, company: CompanyConfig) -> None:
-        """Use another configuration from the next run on; the one in hand is finished with the old."""
-        self._wanted = (app, company)
-
-    def cycle(self) -> None:
-        """One cycle, unless something of this company is still running."""
-        if not self._busy.acquire(blocking=False):
-            self._metrics.scheduler_runs.labels("skipped").inc()
-            return
-        try:
-            self._guarded("cycle", self._cycle)
-        finally:
-            self._busy.release()
-
-    def audit(self) -> None:
-        """One audit, as soon as the cycle in hand has ended."""
-        while not self._busy.acquire(timeout=_LOCK_TICK_SECONDS):
-            if self.stop.is_set():
-                return
-        try:
-            self._guarded("audit", self._audit)
-        finally:
-            self._busy.release()
-
-    def close(self) -> None:
-        """Give back what the engine holds. Only when nothing is running."""
-        with self._busy:
-            self._discard()
-
-    def _guarded(self, what: str, work: Callable[[Engine], str]) -> None:
-        if self.stop.is_set():
-            return
-        with log.context(company=self.name):
-            try:
-                self.detail = ""
-                self.outcome = work(self._open())
-            except LeaseHeld as error:
-                self.outcome, self.detail = "busy", log.describe(error)
-                _logger.info("standing_by", what=what, reason=self.detail)
-            except SyncdError as error:
-                self._failed(error)
-                _logger.error(
-                    "work_failed", what=what, error=log.describe(error), reach=error.reach, retry=error.retryable
-                )
-            except Exception as error:
-                self._failed(error)
-                self._discard()
-                _logger.exception("work_crashed", what=what, error=log.describe(error))
-            finally:
-                self.ended_at = self._clock.now()
-
-    def _failed(self, error: Exception) -> None:
-        self.outcome = "failed"
-        self.detail = log.describe(error)
-        self._metrics.scheduler_runs.labels("failed").inc()
-
-    def _cycle(self, engine: Engine) -> str:
-        report = engine.reconcile(CycleRequest(actor="daemon", every_dirty=False))
-        self.detail = "; ".join(report.notes)
-        _logger.info(
-            "cycle_done",
-            cycle=report.run_id,
-            outcome=str(report.outcome),
-            applied=report.applied,
-            failed=report.failed,
-            held=report.held,
-            in_doubt=report.in_doubt,
-            notes=list(report.notes),
-            seconds=round(report.duration_seconds, 3),
-        )
-        return str(report.outcome)
-
-    def _audit(self, engine: Engine) -> str:
-        report = engine.audit()
-        agreed = not report.differ and not report.unknown
-        (_logger.info if agreed else _logger.warning)(
-            "audit_done",
-            compared=report.compared,
-            agree=report.agree,
-            differ=len(report.differ),
-            unknown=report.unknown,
-            seconds=round(report.duration_seconds, 3),
-        )
-        return "ok" if agreed else "differs"
-
-    def _open(self) -> Engine:
-        app, company = self._wanted
-        if self._engine is None or self._built_for != company:
-            self._discard()
-            self._engine = self._build(app, company, self.stop)
-            self._built_for = company
-        return self._engine
-
-    def _discard(self) -> None:
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            try:
-                engine.close()
-            except Exception:
-                _logger.exception("engine_close_failed")
 
 
 class Daemon:

@@ -8,7 +8,7 @@ that leads to a write is made from two fresh observations.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from syncd.links import LinkBook, record_name
@@ -18,19 +18,14 @@ from syncd.model.lens import Lens, differing
 from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Unknown
 from syncd.model.records import Client, Kind, Record, Side, State, Vendor
 from syncd.model.references import (
-    is_name,
     is_plainly,
-    names_in,
-    party,
     pending,
-    qbo_references,
-    references,
-    stand_in,
 )
-from syncd.model.spec import NO_COUNTERPART, SPECS
-from syncd.namesakes import namesakes
+from syncd.model.spec import SPECS
+from syncd.needs import Needs
 from syncd.reconciler.entries import Entry, Known
-from syncd.reconciler.policy import Answer, Case, Owner, Policy
+from syncd.reconciler.policy import Policy
+from syncd.scene import Scene
 from syncd.seen import BooksChanges, BooksReader, Gathered, Seen, Slot, candidates_of, counterpart_of
 from syncd.sources.base import Source, SourceChanges
 from syncd.state.values import Dirty, Link, LinkState
@@ -70,13 +65,10 @@ class Gatherer:
             name for slot in reload for name in (record_name(*slot), record_name(slot[0], "", slot[2]))
         )
         self._linked_in_qbo = linked_in_qbo
-        self._seen: dict[Slot, Seen] = {}
-        self._by_source: dict[tuple[Kind, str], Slot] = {}
-        self._by_qbo: dict[tuple[Kind, str], Slot] = {}
-        self._look = LookUp(books, links, policy, settings, self._seen)
+        self._scene = Scene(source, books, links)
+        self._needs = Needs(self._scene, policy, settings, source, books, links)
+        self._look = LookUp(books, links, policy, settings, self._scene)
         self._versions: list[tuple[Kind, str, str, str, str]] = []
-        self._quiet: set[Slot] = set()
-        self._needed: set[tuple[Kind, str]] = set()
 
     def gather(self, changes: SourceChanges, books: BooksChanges | None, dirty: Sequence[Dirty]) -> Gathered:
         """Join the two feeds with what we know, read what is missing, look up the unlinked."""
@@ -85,63 +77,34 @@ class Gatherer:
         self._take_dirty(dirty)
         if self._only or self._ids or self._reload:
             self._narrow()
-        self._load_references(self._records(Side.SOURCE), Side.SOURCE)
-        self._load_references(self._records(Side.QBO), Side.QBO)
+        self._scene.load_references()
         self._drop_echoes(books)
-        self._confirm_source_absences(changes)
+        self._confirm_source_absences()
         self._confirm_books_absences(books)
         self._hydrate()
-        self._bring_imported()
-        self._bring_namesakes()
-        self._bring_needed()
-        self._look.run(frozenset(self._needed), self._resolve)
+        self._needs.bring()
+        self._look.run(frozenset(self._needs.found), self._resolve)
         return self._result()
 
     def load_names(self) -> None:
         """Load how people know what the records of QBO refer to: the list of what a person has to do names it."""
-        named: dict[Kind, set[str]] = defaultdict(set)
-        for record in self._records(Side.QBO):
-            for kind, qbo_id in qbo_references(record):
-                named[kind].add(qbo_id)
-        for kind, qbo_ids in named.items():
-            self._links.load_links(kind, qbo_ids=sorted(qbo_ids))
+        self._scene.load_names()
 
     # ---- taking in
-
-    def _slot(self, kind: Kind, *, source_id: str = "", qbo_id: str = "", link: Link | None = None) -> Slot:
-        slot = self._by_source.get((kind, source_id)) if source_id else None
-        if slot is None and qbo_id:
-            slot = self._by_qbo.get((kind, qbo_id))
-            if slot is not None and source_id and slot[1] not in ("", source_id):
-                slot = None  # several items of the source may stand for one of QBO's
-        if slot is None:
-            if link is not None:
-                source_id, qbo_id = link.source_id, link.qbo_id
-            slot = (kind, source_id, qbo_id)
-            self._seen[slot] = Seen(link=link)
-            if slot[1]:
-                self._by_source[kind, slot[1]] = slot
-            if slot[2]:
-                self._by_qbo[kind, slot[2]] = slot
-        return slot
-
-    def _load(self, kind: Kind, *, source_ids: Iterable[str] = (), qbo_ids: Iterable[str] = ()) -> None:
-        for link in self._links.load_links(kind, source_ids=source_ids, qbo_ids=qbo_ids):
-            self._slot(kind, source_id=link.source_id, qbo_id=link.qbo_id, link=link)
 
     def _take_source(self, changes: SourceChanges) -> None:
         for kind, records in changes.changed.items():
             if kind not in self._policy.kinds:
                 continue
             suspects = changes.suspects.get(kind, frozenset())
-            self._load(kind, source_ids=[*records, *suspects])
+            self._scene.load(kind, source_ids=[*records, *suspects])
             for source_id, observation in records.items():
-                self._seen[self._slot(kind, source_id=source_id)].source = observation
+                self._scene.seen[self._scene.slot(kind, source_id=source_id)].source = observation
             for source_id in suspects - records.keys():
-                slot = self._by_source.get((kind, source_id))
-                if slot is not None and self._seen[slot].link is not None:
-                    self._seen[slot].source = None
-                    self._seen[slot].forced = True
+                slot = self._scene.by_source(kind, source_id)
+                if slot is not None and self._scene.seen[slot].link is not None:
+                    self._scene.seen[slot].source = None
+                    self._scene.seen[slot].forced = True
 
     def _take_books(self, books: BooksChanges | None) -> None:
         if books is None:
@@ -150,13 +113,13 @@ class Gatherer:
             records = self._of_kind(kind, books.records.get(kind, {}))
             tombstones = books.tombstones.get(kind, frozenset())
             tombstones |= self._not_listed(kind, books) | books.others.get(kind, frozenset())
-            self._load(kind, qbo_ids=[*records, *tombstones])
+            self._scene.load(kind, qbo_ids=[*records, *tombstones])
             for qbo_id, observation in records.items():
-                self._seen[self._slot(kind, qbo_id=qbo_id)].qbo = observation
+                self._scene.seen[self._scene.slot(kind, qbo_id=qbo_id)].qbo = observation
             for qbo_id in tombstones - records.keys():
-                slot = self._by_qbo.get((kind, qbo_id))
-                if slot is not None and self._seen[slot].link is not None:
-                    self._seen[slot].forced = True
+                slot = self._scene.by_qbo(kind, qbo_id)
+                if slot is not None and self._scene.seen[slot].link is not None:
+                    self._scene.seen[slot].forced = True
 
     def _of_kind(self, kind: Kind, records: Mapping[str, Present | Flawed]) -> Mapping[str, Present | Flawed]:
         """Those of a feed's records that are of this kind, where several kinds are one entity in QBO: what is linked
@@ -188,42 +151,30 @@ class Gatherer:
         for slot in slots:
             by_kind[slot[0]].append(slot)
         for kind, members in by_kind.items():
-            self._load(kind, source_ids=[s for _, s, _ in members if s], qbo_ids=[q for _, _, q in members if q])
+            self._scene.load(kind, source_ids=[s for _, s, _ in members if s], qbo_ids=[q for _, _, q in members if q])
             for _, source_id, qbo_id in members:
-                self._seen[self._slot(kind, source_id=source_id, qbo_id=qbo_id)].forced = True
+                self._scene.seen[self._scene.slot(kind, source_id=source_id, qbo_id=qbo_id)].forced = True
 
     def _narrow(self) -> None:
         """Keep what the operator asked for (and, later, what that needs)."""
-        for slot in list(self._seen):
-            kind, source_id, qbo_id = slot
-            wanted = (not self._only or kind in self._only) and (
-                not self._ids or source_id in self._ids or qbo_id in self._ids or self._labelled(slot)
-            )
-            if self._reload:
-                wanted = bool({record_name(*slot), record_name(kind, "", qbo_id)} & self._reload)
-            if not wanted:
-                del self._seen[slot]
-        self._by_source = {name: slot for name, slot in self._by_source.items() if slot in self._seen}
-        self._by_qbo = {name: slot for name, slot in self._by_qbo.items() if slot in self._seen}
+        self._scene.keep(frozenset(slot for slot in self._scene.seen if self._is_asked_for(slot)))
+
+    def _is_asked_for(self, slot: Slot) -> bool:
+        kind, source_id, qbo_id = slot
+        if self._reload:
+            return bool({record_name(*slot), record_name(kind, "", qbo_id)} & self._reload)
+        return (not self._only or kind in self._only) and (
+            not self._ids or source_id in self._ids or qbo_id in self._ids or self._labelled(slot)
+        )
 
     def _labelled(self, slot: Slot) -> bool:
-        seen = self._seen[slot]
+        seen = self._scene.seen[slot]
         record = seen.source.record if isinstance(seen.source, Present) else None
         record = record or (seen.qbo.record if isinstance(seen.qbo, Present) else None)
         number = getattr(record, "number", None) or getattr(record, "name", None)
         return bool(number) and number in self._ids
 
-    # ---- references and echoes
-
-    def _records(self, side: Side) -> list[Record]:
-        observations = ((seen.source if side is Side.SOURCE else seen.qbo) for seen in self._seen.values())
-        return [observation.record for observation in observations if isinstance(observation, Present)]
-
-    def _load_references(self, records: Iterable[Record], side: Side) -> None:
-        wanted: set[tuple[Kind, str]] = set()
-        for record in records:
-            wanted |= references(record) if side is Side.SOURCE else qbo_references(record)
-        self._links.load_refs(wanted, side)
+    # ---- echoes
 
     def _resolve(self, kind: Kind, source_id: str) -> str:
         return (
@@ -234,12 +185,12 @@ class Gatherer:
 
     def _drop_echoes(self, books: BooksChanges | None) -> None:
         """Our own writes come back through both feeds: same content, other version. Nothing to decide."""
-        for slot, seen in list(self._seen.items()):
+        for slot, seen in list(self._scene.seen.items()):
             link = seen.link
             if link is None or seen.forced or slot in self._in_doubt:
                 continue
             if link.state is LinkState.IGNORED:
-                del self._seen[slot]
+                del self._scene.seen[slot]
                 continue
             if link.state is not LinkState.LINKED or (books is not None and slot[0] in books.unknown):
                 continue
@@ -248,7 +199,7 @@ class Gatherer:
                 qbo_version = seen.qbo.version if isinstance(seen.qbo, Present) else ""
                 if source_version not in ("", link.source_version) or qbo_version not in ("", link.qbo_version):
                     self._versions.append((*slot, source_version, qbo_version))
-                del self._seen[slot]
+                del self._scene.seen[slot]
 
     def _same(self, slot: Slot, observation: Observation | None, side: Side, link: Link) -> bool:
         if observation is None:
@@ -268,150 +219,49 @@ class Gatherer:
 
     # ---- second witnesses
 
-    def _confirm_source_absences(self, changes: SourceChanges) -> None:
+    def _confirm_source_absences(self) -> None:
         for kind in self._policy.kinds:
-            unseen = [
-                slot for slot, seen in self._seen.items() if slot[0] is kind and seen.forced and seen.source is None
-            ]
-            ids = [source_id for _, source_id, _ in unseen if source_id and not is_name(kind, source_id)]
-            answers = self._source.read(kind, ids) if ids else {}
-            for slot in unseen:
-                if slot[1] in answers:
-                    self._seen[slot].source = answers[slot[1]]
+            self._scene.read_source(
+                kind, [slot for slot, seen in self._of(kind) if seen.forced and seen.source is None]
+            )
 
     def _confirm_books_absences(self, books: BooksChanges | None) -> None:
         for kind in self._policy.kinds:
             if books is not None and kind in books.unknown:
-                for slot, seen in self._seen.items():
-                    if slot[0] is kind and seen.link is not None and seen.qbo is None:
+                for _, seen in self._of(kind):
+                    if seen.link is not None and seen.qbo is None:
                         seen.qbo = Unknown(books.unknown[kind])
                 continue
-            slots = [slot for slot, seen in self._seen.items() if slot[0] is kind and seen.forced and seen.qbo is None]
-            self._read_books(kind, [slot for slot in slots if slot[2]])
-
-    def _read_books(self, kind: Kind, slots: Sequence[Slot]) -> None:
-        slots = [slot for slot in slots if slot[2] != NO_COUNTERPART]
-        if slots:
-            answers = self._books.read(kind, sorted({qbo_id for _, _, qbo_id in slots}))
-            for slot in slots:
-                self._seen[slot].qbo = answers.get(slot[2], Unknown("QuickBooks did not answer for it"))
+            self._scene.read_books(kind, [slot for slot, seen in self._of(kind) if seen.forced and seen.qbo is None])
 
     def _hydrate(self) -> None:
         """Read the other side of every linked record that is not an echo."""
         for kind in self._policy.kinds:
-            slots = [(slot, seen) for slot, seen in self._seen.items() if slot[0] is kind and seen.link is not None]
-            self._read_books(
-                kind, [slot for slot, seen in slots if seen.qbo is None and slot[2] and self._active(seen)]
-            )
-            ids = [
-                slot[1]
-                for slot, seen in slots
-                if seen.source is None and slot[1] and not is_name(kind, slot[1]) and self._active(seen)
+            active = [
+                (slot, seen)
+                for slot, seen in self._of(kind)
+                if seen.link is not None and seen.link.state is not LinkState.IGNORED
             ]
-            answers = self._source.read(kind, sorted(set(ids))) if ids else {}
-            for slot, seen in slots:
-                if seen.source is None and slot[1] in answers:
-                    seen.source = answers[slot[1]]
-        self._load_references(self._records(Side.SOURCE), Side.SOURCE)
-        self._load_references(self._records(Side.QBO), Side.QBO)
+            self._scene.read_books(kind, [slot for slot, seen in active if seen.qbo is None])
+            self._scene.read_source(kind, [slot for slot, seen in active if seen.source is None])
+        self._scene.load_references()
 
-    @staticmethod
-    def _active(seen: Seen) -> bool:
-        return seen.link is not None and seen.link.state is not LinkState.IGNORED
-
-    # ---- what the flowing records need
-
-    def _bring_imported(self) -> None:
-        """Records of QBO that are brought into the source only with what refers to them (credit notes, R-70)."""
-        wanted: dict[Kind, set[str]] = defaultdict(set)
-        for slot, seen in self._seen.items():
-            policy = self._policy.kinds[slot[0]]
-            imports = policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE and not policy.when_imported
-            if not imports or not isinstance(seen.qbo, Present):
-                continue
-            for kind, qbo_id in qbo_references(seen.qbo.record):
-                theirs = self._policy.kinds.get(kind)
-                if theirs is not None and theirs.when_imported and not self._links.to_source(kind, qbo_id):
-                    wanted[kind].add(qbo_id)
-        for kind, ids in wanted.items():
-            slots = [self._slot(kind, qbo_id=qbo_id) for qbo_id in sorted(ids)]
-            self._read_books(kind, [slot for slot in slots if self._seen[slot].qbo is None])
-        self._load_references(self._records(Side.QBO), Side.QBO)
-
-    def _bring_namesakes(self) -> None:
-        """Items and payment methods of the source that records of QBO name, and that nothing is linked with so far."""
-        wanted: dict[Kind, set[str]] = defaultdict(set)
-        for slot, seen in self._seen.items():
-            policy = self._policy.kinds[slot[0]]
-            comes = seen.link is not None or policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE
-            if not comes or policy.default_owner is not Owner.QBO or not isinstance(seen.qbo, Present):
-                continue
-            for kind, qbo_id in qbo_references(seen.qbo.record):
-                named = SPECS[kind].link_only and kind in self._policy.kinds
-                if named and not self._links.to_source(kind, qbo_id):
-                    wanted[kind].add(qbo_id)
-        for kind, ids in wanted.items():
-            found = namesakes(kind, ids, self._books, self._source, self._settings)
-            self._load(kind, source_ids=found)
-            for source_id, observation in found.items():
-                slot = self._slot(kind, source_id=source_id)
-                if self._seen[slot].link is None:
-                    self._seen[slot].source = observation
-                    self._needed.add((kind, source_id))
-
-    def _bring_needed(self) -> None:
-        """Parties and named things that are linked only when needed, and are needed now without having changed."""
-        wanted: dict[Kind, dict[str, str]] = defaultdict(dict)
-        parties: dict[Kind, set[str]] = defaultdict(set)
-        for slot, seen in list(self._seen.items()):
-            policy = self._policy.kinds[slot[0]]
-            if policy.when_needed or not isinstance(seen.source, Present):
-                continue
-            record = seen.source.record
-            if not (policy.flows_in(record) if seen.link is not None else policy.sends(record)):
-                continue
-            whose = party(record)
-            if seen.link is None and whose is not None:
-                parties[whose[0]].add(whose[1])
-            names = names_in(record)
-            for kind, reference in references(record):
-                theirs = self._policy.kinds.get(kind)
-                if theirs is not None and theirs.when_needed and not self._links.to_qbo(kind, reference):
-                    wanted[kind][reference] = names.get((kind, reference), "")
-                    self._needed.add((kind, reference))
-        for kind, missing in wanted.items():
-            self._bring(kind, missing)
-        for kind, ids in parties.items():
-            self._links.load_links(kind, source_ids=ids)
-
-    def _bring(self, kind: Kind, names: Mapping[str, str]) -> None:
-        missing = {reference: name for reference, name in names.items() if not self._was_read(kind, reference)}
-        real = sorted(reference for reference in missing if not is_name(kind, reference))
-        self._load(kind, source_ids=missing)
-        for source_id, observation in (self._source.read(kind, real) if real else {}).items():
-            self._seen[self._slot(kind, source_id=source_id)].source = observation
-        for reference in sorted(missing.keys() - set(real)):
-            made = Present(stand_in(kind, reference, missing[reference]), version="")
-            self._seen[self._slot(kind, source_id=reference)].source = made
-
-    def _was_read(self, kind: Kind, source_id: str) -> bool:
-        """Whether the source was asked for it already; a mere name that waits is in view and was not."""
-        slot = self._by_source.get((kind, source_id))
-        seen = self._seen.get(slot) if slot is not None else None
-        return slot is not None and (seen is None or seen.source is not None)
+    def _of(self, kind: Kind) -> list[tuple[Slot, Seen]]:
+        return [(slot, seen) for slot, seen in self._scene.seen.items() if slot[0] is kind]
 
     # ---- the result
 
     def _result(self) -> Gathered:
         self._load_candidates()
         entries: list[Entry] = []
+        quiet: set[Slot] = set()
         raw: dict[tuple[Kind, str], bytes] = {}
         current: dict[tuple[Kind, str], Record] = {}
         missing: dict[tuple[Side, Kind], int] = {}
-        for slot, seen in self._seen.items():
+        for slot, seen in self._scene.seen.items():
             entry = self._entry(slot, seen)
             if entry is None:
-                self._quiet.add(slot)
+                quiet.add(slot)
                 continue
             entries.append(entry)
             for observation in (entry.qbo, *entry.candidates):
@@ -423,7 +273,7 @@ class Gatherer:
                 for side, observation in ((Side.SOURCE, entry.source), (Side.QBO, entry.qbo)):
                     if isinstance(observation, Absent):
                         missing[side, slot[0]] = missing.get((side, slot[0]), 0) + 1
-        return Gathered(tuple(entries), tuple(self._versions), raw, current, missing, frozenset(self._quiet))
+        return Gathered(tuple(entries), tuple(self._versions), raw, current, missing, frozenset(quiet))
 
     def _load_candidates(self) -> None:
         """Which candidates are linked already: they are somebody else's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -15,7 +15,8 @@ from syncd.model.spec import DEFAULT_KEY, SPECS
 from syncd.model.values import name_key
 from syncd.model.writes import Refused
 from syncd.reconciler.policy import KindPolicy, Policy
-from syncd.seen import BooksReader, Found, Seen, Slot, candidates_of
+from syncd.scene import Scene
+from syncd.seen import BooksReader, Found, Slot, candidates_of
 from syncd.state.values import LinkState
 from syncd.translate import in_qbo_ids
 
@@ -27,14 +28,12 @@ class LookUp:
     """One cycle's look-ups. ``candidates``: what was found, by slot; ``claimed``: the id that was claimed for it;
     ``adopting``: ids that will most likely be linked in this very cycle."""
 
-    def __init__(
-        self, books: BooksReader, links: LinkBook, policy: Policy, settings: Settings, seen: Mapping[Slot, Seen]
-    ) -> None:
+    def __init__(self, books: BooksReader, links: LinkBook, policy: Policy, settings: Settings, scene: Scene) -> None:
         self._books = books
         self._links = links
         self._policy = policy
         self._settings = settings
-        self._seen = seen
+        self._scene = scene
         self._needed: frozenset[tuple[Kind, str]] = frozenset()
         self._resolve: Callable[[Kind, str], str] = lambda _kind, _id: ""
         self._answers: dict[tuple[Kind, str], Found] = {}
@@ -63,7 +62,7 @@ class LookUp:
         """The records of a kind that have to be looked for: unlinked, or not in QBO any more."""
         policy = self._policy.kinds[kind]
         probes: Probes = {}
-        for slot, seen in self._seen.items():
+        for slot, seen in self._scene.seen.items():
             if slot[0] is not kind or not isinstance(seen.source, Present):
                 continue
             unlinked = seen.link is None or seen.link.state is LinkState.TOMBSTONED or not slot[2]
@@ -95,7 +94,7 @@ class LookUp:
         looked for in no other way."""
         claims = {}
         for source_id, (slot, _) in probes.items():
-            seen = self._seen[slot]
+            seen = self._scene.seen[slot]
             if seen.link is None and isinstance(seen.source, Present):
                 claims[source_id] = claimed_id(kind, seen.source.record, self._settings)
         wanted = sorted({qbo_id for qbo_id in claims.values() if qbo_id})
@@ -126,7 +125,7 @@ class LookUp:
     def _unborn(self, slot: Slot) -> bool:
         """Whether it uses a credit note that is certainly not in QBO yet: then nothing there can be the same. Where the
         credit note may be one of QBO's, it has to be linked first."""
-        seen = self._seen[slot].source
+        seen = self._scene.seen[slot].source
         record = seen.record if isinstance(seen, Present) else None
         if not isinstance(record, CreditApplication) or self._known_in_qbo(Kind.CREDIT_NOTE, record.credit_note):
             return False

@@ -1,0 +1,137 @@
+"""Brings in what flowing records need: parties, named things, and what comes from QBO only with what refers to it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+
+from syncd.links import LinkBook
+from syncd.model.facts import Settings
+from syncd.model.observations import Present
+from syncd.model.records import Kind, Record, Side
+from syncd.model.references import is_name, names_in, party, qbo_references, references, stand_in
+from syncd.model.spec import SPECS
+from syncd.namesakes import namesakes
+from syncd.reconciler.policy import Answer, Case, Owner, Policy
+from syncd.scene import Scene
+from syncd.seen import BooksReader, Seen, Slot
+from syncd.sources.base import Source
+
+Name = tuple[Kind, str]
+"""A record by one side's id."""
+
+
+class Needs:
+    """What one cycle's records need. ``found``: records of the source that something refers to, linked or not."""
+
+    def __init__(
+        self, scene: Scene, policy: Policy, settings: Settings, source: Source, books: BooksReader, links: LinkBook
+    ) -> None:
+        self._scene = scene
+        self._policy = policy
+        self._settings = settings
+        self._source = source
+        self._books = books
+        self._links = links
+        self.found: set[Name] = set()
+
+    def bring(self) -> None:
+        """Read what is missing into the scene."""
+        self._bring_imported()
+        self._bring_namesakes()
+        self._bring_needed()
+
+    # ---- what records of QBO refer to
+
+    def _bring_imported(self) -> None:
+        """Records of QBO that are brought into the source only with what refers to them (credit notes, R-70)."""
+        wanted = self._unlinked(self._comes_alone, lambda kind: self._policy.kinds[kind].when_imported)
+        for kind, ids in wanted.items():
+            slots = [self._scene.slot(kind, qbo_id=qbo_id) for qbo_id in sorted(ids)]
+            self._scene.read_books(kind, [slot for slot in slots if self._scene.seen[slot].qbo is None])
+        self._scene.load_references(Side.QBO)
+
+    def _bring_namesakes(self) -> None:
+        """Items and payment methods of the source that records of QBO name, and that nothing is linked with so far."""
+        for kind, ids in self._unlinked(self._tells, lambda kind: SPECS[kind].link_only).items():
+            found = namesakes(kind, ids, self._books, self._source, self._settings)
+            self._scene.load(kind, source_ids=found)
+            for source_id, observation in found.items():
+                seen = self._scene.seen[self._scene.slot(kind, source_id=source_id)]
+                if seen.link is None:
+                    seen.source = observation
+                    self.found.add((kind, source_id))
+
+    def _unlinked(
+        self, counts: Callable[[Slot, Seen], bool], of_interest: Callable[[Kind], bool]
+    ) -> Mapping[Kind, set[str]]:
+        """The unlinked ids of QBO, of interesting kinds, that records of QBO which count refer to."""
+        wanted: dict[Kind, set[str]] = defaultdict(set)
+        for slot, seen in self._scene.seen.items():
+            if not isinstance(seen.qbo, Present) or not counts(slot, seen):
+                continue
+            for kind, qbo_id in qbo_references(seen.qbo.record):
+                known = kind in self._policy.kinds and of_interest(kind)
+                if known and not self._links.to_source(kind, qbo_id):
+                    wanted[kind].add(qbo_id)
+        return wanted
+
+    def _imports(self, slot: Slot) -> bool:
+        return self._policy.kinds[slot[0]].answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE
+
+    def _comes_alone(self, slot: Slot, _: Seen) -> bool:
+        """Whether a record of QBO would be brought into the source whatever refers to it."""
+        return self._imports(slot) and not self._policy.kinds[slot[0]].when_imported
+
+    def _tells(self, slot: Slot, seen: Seen) -> bool:
+        """Whether the source is told what QBO says of a record."""
+        owned = self._policy.kinds[slot[0]].default_owner is Owner.QBO
+        return owned and (seen.link is not None or self._imports(slot))
+
+    # ---- what records of the source refer to
+
+    def _bring_needed(self) -> None:
+        """Parties and named things that are linked only when needed, and are needed now without having changed."""
+        wanted: dict[Kind, dict[str, str]] = defaultdict(dict)
+        parties: dict[Kind, set[str]] = defaultdict(set)
+        for slot, seen in list(self._scene.seen.items()):
+            if not isinstance(seen.source, Present) or not self._flows(slot, seen, seen.source.record):
+                continue
+            record = seen.source.record
+            whose = party(record)
+            if seen.link is None and whose is not None:
+                parties[whose[0]].add(whose[1])
+            names = names_in(record)
+            for kind, reference in references(record):
+                theirs = self._policy.kinds.get(kind)
+                if theirs is not None and theirs.when_needed and not self._links.to_qbo(kind, reference):
+                    wanted[kind][reference] = names.get((kind, reference), "")
+                    self.found.add((kind, reference))
+        for kind, missing in wanted.items():
+            self._bring_by_name(kind, missing)
+        for kind, ids in parties.items():
+            self._links.load_links(kind, source_ids=ids)
+
+    def _flows(self, slot: Slot, seen: Seen, record: Record) -> bool:
+        policy = self._policy.kinds[slot[0]]
+        if policy.when_needed:
+            return False
+        return policy.flows_in(record) if seen.link is not None else policy.sends(record)
+
+    def _bring_by_name(self, kind: Kind, names: Mapping[str, str]) -> None:
+        """Read these of the source; what is a mere name there gets a record made of it."""
+        missing = {reference: name for reference, name in names.items() if not self._was_read(kind, reference)}
+        self._scene.load(kind, source_ids=missing)
+        real = sorted(reference for reference in missing if not is_name(kind, reference))
+        for source_id, observation in (self._source.read(kind, real) if real else {}).items():
+            self._scene.seen[self._scene.slot(kind, source_id=source_id)].source = observation
+        for reference in sorted(missing.keys() - set(real)):
+            made = Present(stand_in(kind, reference, missing[reference]), version="")
+            self._scene.seen[self._scene.slot(kind, source_id=reference)].source = made
+
+    def _was_read(self, kind: Kind, source_id: str) -> bool:
+        """Whether the source was asked for it already (and, perhaps, nothing was to be done about it); a mere name
+        that waits is in view and was not."""
+        slot = self._scene.by_source(kind, source_id)
+        seen = self._scene.seen.get(slot) if slot is not None else None
+        return slot is not None and (seen is None or seen.source is not None)
