@@ -16,11 +16,12 @@ import msgspec
 
 from syncd.links import LinkBook
 from syncd.model import values
-from syncd.model.lens import Lens, differing
+from syncd.model.lens import SOMETIMES, Lens, Projection, differing
 from syncd.model.observations import Flawed, Observation, Present
 from syncd.model.records import CreditApplication, Invoice, Kind, Payment, Record, Side, State
 from syncd.model.references import label, pending, references
 from syncd.model.spec import SPECS
+from syncd.model.values import Canonical
 from syncd.reconciler import explain
 from syncd.reconciler.freeze import money_of
 from syncd.reconciler.plan import Change
@@ -45,10 +46,27 @@ class BooksScanner(Protocol):
         ...
 
 
-class _Brief(msgspec.Struct, frozen=True, gc=False):
-    """What is kept of a record of QBO: fingerprint, whether it is live, and for invoices what is paid."""
+class _Gist(msgspec.Struct, frozen=True, gc=False):
+    """What a projection says, in little room: a fingerprint of what both sides always tell, and the rest as it is."""
 
-    fingerprint: str
+    firm: str
+    told: tuple[tuple[str, Canonical], ...]
+
+    @classmethod
+    def of(cls, projection: Projection) -> _Gist:
+        firm = {name: value for name, value in projection.items() if name not in SOMETIMES}
+        told = tuple((name, projection[name]) for name in sorted(SOMETIMES & projection.keys()))
+        return cls(values.fingerprint(firm), told)
+
+    def same(self, other: _Gist) -> bool:
+        """Whether nothing differs. A field that only one of the two has is no difference."""
+        return self.firm == other.firm and not differing(dict(self.told), dict(other.told))
+
+
+class _Brief(msgspec.Struct, frozen=True, gc=False):
+    """What is kept of a record of QBO: what it says, whether it is live, and for invoices what is paid."""
+
+    gist: _Gist
     live: bool
     paid: Decimal | None
 
@@ -122,7 +140,7 @@ class Auditor:
         paid = None
         if isinstance(record, Invoice) and isinstance(record.balance, Decimal):
             paid = record.total - record.balance
-        return _Brief(values.fingerprint(self._lens.qbo(kind, record)), live, paid)
+        return _Brief(_Gist.of(self._lens.qbo(kind, record)), live, paid)
 
     def _compare(self, kind: Kind, flows: frozenset[State], briefs: Mapping[str, _Brief]) -> None:
         seen: set[str] = set()
@@ -181,9 +199,9 @@ class Auditor:
             for part in record.allocations:
                 self._paid_here[part.invoice] = self._paid_here.get(part.invoice, Decimal(0)) + part.amount
         unknown, accepted, differ = self._unknown, self._accepted, len(self._differ)
-        if values.fingerprint(source) == brief.fingerprint:
+        if _Gist.of(source).same(brief.gist):
             self._agree += 1
-        elif link.accepted and source == link.source_base and brief.fingerprint == values.fingerprint(link.qbo_base):
+        elif link.accepted and source == link.source_base and brief.gist == _Gist.of(link.qbo_base):
             self._accepted += 1
         else:
             self._explain(kind, record, link)

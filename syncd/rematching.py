@@ -1,14 +1,15 @@
 """Storing what a person decided about matches, and correcting a single one later (R-113).
 
 A link is never moved under documents that rely on it. A client, vendor or document that linked documents refer to keeps
-its link until those are unlinked. A name in a list (an item, a payment method) may be matched anew at any time: linked
-documents stay as they are on both sides, and only what is written from then on follows.
+its link until those are unlinked; but where an accountant merged two customers or vendors, and the documents belong to
+the other one in QBO already, the link follows them (F-76). A name in a list (an item, a payment method) may be matched
+anew at any time: linked documents stay as they are on both sides, and only what is written from then on follows.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
@@ -44,6 +45,8 @@ _NAMED_IN: Mapping[Kind, tuple[str, ...]] = {
     Kind.CREDIT_NOTE: ("credit_note", "credits"),
 }
 """Fields of a base in which other records stand by QBO's id: as text, or first in each row."""
+_PARTIES = frozenset({Kind.CLIENT, Kind.VENDOR})
+_NAMES = frozenset(kind for kind, spec in SPECS.items() if spec.link_only)
 _MOST_NAMED = 5
 _LIVE = frozenset({LinkState.LINKED, LinkState.ORPHANED})
 _CHUNK = 500
@@ -138,9 +141,9 @@ class Corrector:
             return decided
         ended = (msgspec.structs.replace(known, state=LinkState.TOMBSTONED),)
         new = next(link for link in decided.links if (link.kind, link.source_id) == slot)
-        if not SPECS[answer.kind].link_only or not new.qbo_id:
+        if not new.qbo_id or answer.kind not in _PARTIES | _NAMES:
             return msgspec.structs.replace(decided, ended=ended, faults=self._relied_on(known))
-        rebased, faults = self._kept(known, new)
+        rebased, faults = self._kept(known, new) if answer.kind in _NAMES else self._moved(known, new)
         return msgspec.structs.replace(decided, ended=ended, rebased=rebased, faults=faults)
 
     def unset(self, kind: Kind, source_id: str) -> Decided:
@@ -164,17 +167,26 @@ class Corrector:
             users = [link for pairs in self._users(known.kind) for link, record in pairs if _uses(link, record, known)]
         else:
             users = [link for kind in _needing(known.kind) for link in self._links(kind) if _names(link, known)]
-        if not users:
-            return ()
-        named = ", ".join(f"{link.kind} {link.label or link.source_id}" for link in users[:_MOST_NAMED])
-        more = f" and {len(users) - _MOST_NAMED} more" if len(users) > _MOST_NAMED else ""
-        remedy = (
-            "Match it with another record instead (--set)."
-            if SPECS[known.kind].link_only
-            else "End their links first (--unset), or merge the two records in QuickBooks."
-        )
-        text = f"linked documents rely on its link with {known.qbo_id}: {named}{more}. {remedy}"
-        return (Fault(text, known.kind, known.source_id),)
+        return _relying(known, users)
+
+    def _moved(self, known: Link, new: Link) -> tuple[tuple[Link, ...], tuple[Fault, ...]]:
+        """The linked documents of a party that is matched anew, if QBO has moved every one of them to the other party:
+        their bases follow. Documents that still belong to the old one stand against it."""
+        follow: list[Link] = []
+        stay: list[Link] = []
+        for needing in _needing(known.kind):
+            links = (link for link in self._links(needing) if _names(link, known))
+            while chunk := list(islice(links, _CHUNK)):
+                seen = self._parts.books.read(needing, [link.qbo_id for link in chunk])
+                for link in chunk:
+                    followed = _renamed(link, known, new.qbo_id)
+                    found = seen.get(link.qbo_id)
+                    there = self._lens.qbo(needing, found.record) if isinstance(found, Present) else {}
+                    names = _NAMED_IN[known.kind]
+                    gone = isinstance(found, Absent)
+                    moved = gone or (bool(there) and all(there.get(n) == followed.qbo_base.get(n) for n in names))
+                    (follow if moved else stay).append(followed if moved else link)
+        return (tuple(follow), ()) if not stay else ((), _relying(known, stay))
 
     def _kept(self, known: Link, new: Link) -> tuple[tuple[Link, ...], tuple[Fault, ...]]:
         """The linked documents that use a name which is matched anew. They stay as they are on both sides: their base
@@ -238,6 +250,31 @@ def _mentions(link: Link, qbo_id: str) -> bool:
     """Whether an id stands anywhere in a base; it may be something else that looks the same."""
     rows = (value if isinstance(value, tuple) else ((value,),) for value in link.source_base.values())
     return any(qbo_id in row for value in rows for row in value)
+
+
+def _relying(known: Link, users: Sequence[Link]) -> tuple[Fault, ...]:
+    """That linked documents rely on a link, if there are any."""
+    if not users:
+        return ()
+    named = ", ".join(f"{link.kind} {link.label or link.source_id}" for link in users[:_MOST_NAMED])
+    more = f" and {len(users) - _MOST_NAMED} more" if len(users) > _MOST_NAMED else ""
+    remedy = (
+        "Match it with another record instead (--set)."
+        if known.kind in _NAMES
+        else "End their links first (--unset), or merge the two records in QuickBooks."
+    )
+    text = f"linked documents rely on its link with {known.qbo_id}: {named}{more}. {remedy}"
+    return (Fault(text, known.kind, known.source_id),)
+
+
+def _renamed(link: Link, known: Link, qbo_id: str) -> Link:
+    """A document's link with another QBO id of the party that it names, in both halves of its base."""
+
+    def swap(base: Projection) -> Projection:
+        named = {name for name in _NAMED_IN[known.kind] if base.get(name) == known.qbo_id}
+        return {**base, **dict.fromkeys(named, qbo_id)}
+
+    return msgspec.structs.replace(link, source_base=swap(link.source_base), qbo_base=swap(link.qbo_base))
 
 
 def _unsettled(known: Link, link: Link, why: str) -> Fault:

@@ -30,7 +30,8 @@ def to_source_ids(
     """``record`` as read from QBO, with its own id and every reference replaced by those of the source.
 
     ``current`` is what the source holds now: a line that names the same item in QBO keeps the item that the source
-    gave it, since several of the source's items may stand for one of QBO's (R-23, C-R16).
+    gave it, since several of the source's items may stand for one of QBO's (R-23, C-R16); and so does a line that is
+    the same but for an item of QBO's that the source does not know.
     """
     record = msgspec.structs.replace(_documents(record, to_source), id=source_id)
     match record:
@@ -82,14 +83,20 @@ def _allocations(parts: tuple[Allocation, ...], other: ToSide) -> tuple[Allocati
 def _lines(lines: tuple[Line, ...], current: Record | None, to_source: ToSide, to_qbo: ToSide) -> tuple[Line, ...]:
     known: dict[tuple[str, object], Line] = {}
     by_item: dict[str, Line] = {}
+    alike: dict[tuple[object, object], Line] = {}
     there: Form | None = current if isinstance(current, Invoice | CreditNote) else None
     for line in there.lines if there is not None else ():
         qbo_item = to_qbo(Kind.ITEM, item_key(line))
         known.setdefault((qbo_item, line.description), line)
         by_item.setdefault(qbo_item, line)
-    return tuple(
-        _line(line, known.get((line.item, line.description)) or by_item.get(line.item), to_source) for line in lines
-    )
+        alike.setdefault((line.description, line.amount), line)
+    taken = []
+    for line in lines:
+        like = known.get((line.item, line.description)) or by_item.get(line.item)
+        if like is None and line.item and not to_source(Kind.ITEM, line.item):
+            like = alike.get((line.description, line.amount))  # QBO's item cannot be named (F-76): ours stays (C-R16)
+        taken.append(_line(line, like, to_source))
+    return tuple(taken)
 
 
 def _line(line: Line, like: Line | None, to_source: ToSide) -> Line:

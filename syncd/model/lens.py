@@ -50,6 +50,8 @@ Projection = dict[str, Canonical]
 Refs = Callable[[Kind, str], str]
 """Turns an id of the source into the id that QBO knows the record by; ``pending`` ids stand for records to come."""
 
+SOMETIMES = frozenset({"expenses", "reimbursed", "tax_rate", "transaction_number"})
+"""Fields that a projection has only where its side tells them."""
 AMOUNT_COLUMN = 4
 """Place of the amount in a projected line, of whatever kind."""
 ZERO = Decimal(0)

@@ -8,6 +8,7 @@ from syncd.model.records import Side
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import ALLOWED, BY_PERSON, DEFAULT
+from syncd.reconciler.merged import moved_to
 from syncd.reconciler.policy import Answer, Case, Owner
 from syncd.reconciler.reasons import why_held
 from syncd.reconciler.sight import widen
@@ -15,6 +16,7 @@ from syncd.reconciler.to_qbo import ToQbo
 from syncd.reconciler.to_source import ToSource
 
 _EDITED = frozenset({Case.SRC_EDITED, Case.QBO_EDITED})
+_QBO_ENDED = frozenset({Case.QBO_GONE, Case.QBO_GONE_SRC_EDITED, Case.QBO_VOID, Case.QBO_VOID_SRC_EDITED})
 _SOURCE_GONE = frozenset({Case.SRC_GONE, Case.SRC_GONE_QBO_EDITED})
 
 
@@ -117,7 +119,18 @@ class Answers(ToQbo, ToSource):
         if self._seen.case is Case.UNKNOWN:
             self._hold(self._seen.why_unknown or "one side could not be read", wait=True)
             return
-        self._hold(why_held(self._seen))
+        self._hold(why_held(self._seen) + self._perhaps_merged())
+
+    def _perhaps_merged(self) -> str:
+        """What to do where QuickBooks' record went because it was merged with another one (F-76)."""
+        if self._seen.case not in _QBO_ENDED or self._spec.transaction or self._known is None:
+            return ""
+        noun, source_id = self._kind.replace("_", " "), self._known.source_id
+        into = moved_to(self._view, self._kind, source_id)
+        if into:
+            why = f"its documents belong to {noun} {into} there now: the two were probably merged"
+            return f"; {why}. If so: syncd match --set {self._kind} {source_id} {into}"
+        return f". If it was merged with another one there: syncd match --set {self._kind} {source_id} QBO-ID"
 
     def _adopt(self) -> None:
         """The same document but for what QuickBooks decides anyway, which the source takes over as far as it can."""

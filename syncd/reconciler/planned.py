@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from syncd.model.observations import Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.references import is_pending, pending, qbo_references, references
+from syncd.model.references import is_name, is_pending, label, pending, qbo_references, references
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import View
@@ -115,7 +116,16 @@ class Planned:
         return tuple(after), ""
 
     def _blocker(self, kind: Kind, source_id: str) -> str:
+        noun = kind.replace("_", " ")
         held = self._held.get((kind, source_id))
         if held is not None:
-            return f"{kind.replace('_', ' ')} {held.label or source_id}, which is held"
-        return f"{kind.replace('_', ' ')} {source_id.removeprefix('name:')}, which is not in QuickBooks"
+            return f"{noun} {held.label or source_id}, which is held"
+        return f"{noun} {self._called(kind, source_id)}, which is not in QuickBooks"
+
+    def _called(self, kind: Kind, source_id: str) -> str:
+        """How a person knows a record of the source that has no operation; by its id where nobody has looked at it."""
+        if is_name(kind, source_id):
+            return source_id.removeprefix("name:")
+        seen = (e.source.record for e in self._view.entries if e.kind is kind and isinstance(e.source, Present))
+        known = next((label(record) for record in seen if record.id == source_id), "")
+        return known or self._view.label_of(kind, source_id) or f"of the source's id {source_id}"

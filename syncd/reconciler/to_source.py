@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syncd.model.records import CreditApplication, Kind, Payment, Record, Side
-from syncd.model.references import Reference, qbo_references
+from syncd.model.references import Reference, party, qbo_references
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler import explain, worklist
@@ -103,6 +103,10 @@ class ToSource(Draft):
         if lost:
             kind, reference = lost[0]
             reason = f"QuickBooks refers to {kind} {reference}, which has no counterpart in the source"
+            if (mine := party(self._seen.source_record)) is not None and kind is mine[0]:
+                reason += (
+                    f". If that is the same {kind} under another id: syncd match --set {kind} {mine[1]} {reference}"
+                )
             self._hold(_PAYS_NOTHING if _NO_INVOICE in lost else reason, case=Case.BLOCKED)
             return
         self._out.append(

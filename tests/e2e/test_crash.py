@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -30,49 +26,12 @@ from tests.e2e.helpers import (
     snapshot,
     syncd,
 )
+from tests.e2e.killing import LEASE_SECONDS, kill_in_flight, runner, until
 from tests.support.world import World
 from tests.support.world import world as new_world
 
 INVOICES = 60
-ROOT = Path(__file__).parents[2]
 SMALL = {"batch_size": 6}
-
-
-class Runner:
-    """The process that starts runs, and what the test may do to them."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        assert process.stdout is not None
-        assert process.stdin is not None
-        self._out, self._in = process.stdout, process.stdin
-        assert self._out.readline() == "ready\n"
-
-    def start(self) -> int:
-        """Begin a run; its process id."""
-        self._in.write("run\n")
-        self._in.flush()
-        return int(self._out.readline())
-
-    def wait(self) -> int:
-        """The exit code of the run that was begun; negative where a signal ended it."""
-        return int(self._out.readline())
-
-
-@contextmanager
-def runner(world: World) -> Iterator[Runner]:
-    """A runner for this company; its leases end at once when it is killed, so that no test waits for minutes."""
-    spec = json.dumps(world.spec() | {"lease_seconds": 0.05})
-    command = [sys.executable, "-m", "tests.e2e.runner", spec]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield Runner(process)
-    finally:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.close()
-        process.wait(timeout=30)
-        process.stdout.close()
 
 
 def fill(world: World) -> None:
@@ -105,18 +64,6 @@ def posts(world: World) -> int:
     return len(mutations(world, 0))
 
 
-def batches(world: World, wanted: int) -> bool:
-    """Whether so many batches of this company have reached the look-alike."""
-    return len(world.sandbox.requests(realm=world.realm, endpoint="batch")) >= wanted
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.002)
-
-
 def recovered(world: World, undisturbed: World) -> None:
     """Both books hold the same documents, nothing is open, nothing is twice, and the audit agrees."""
     once(world)
@@ -127,15 +74,6 @@ def recovered(world: World, undisturbed: World) -> None:
     for table in ("invoice", "payment"):
         assert [r["qbo_id"] is not None for r in ours[table]] == [r["qbo_id"] is not None for r in theirs[table]]
         assert [r.get("number") for r in ours[table]] == [r.get("number") for r in theirs[table]]
-
-
-def finish(world: World, running: Runner) -> None:
-    """Runs until one ends well; the second has to."""
-    codes = []
-    while 0 not in codes and len(codes) < 2:
-        running.start()
-        codes.append(running.wait())
-    assert codes[-1] == 0, codes
 
 
 @pytest.mark.failure("F-1", "F-6", "F-7")
@@ -153,19 +91,8 @@ def test_killed_while_each_kind_of_write_is_on_its_way(
     fill(world)
     with runner(world) as running:
         for nth in places:
-            before = len(world.sandbox.requests(realm=world.realm, endpoint="batch"))
-            world.sandbox.add_fault(
-                "stall", seconds=1.0, when=when, then="reset", endpoint="batch", nth=nth, realm=world.realm
-            )
-            child = running.start()
-            until(partial(batches, world, before + nth))
-            time.sleep(0.05)
-            os.kill(child, signal.SIGKILL)
-            assert running.wait() == -signal.SIGKILL
-            world.sandbox.clear_faults()
-            assert world.store.open_entries(world.name)
-            time.sleep(0.06)
-        finish(world, running)
+            kill_in_flight(world, running, when=when, endpoint="batch", nth=nth)
+        running.finish()
     if numbers:
         recovered(world, undisturbed)
     else:
@@ -194,8 +121,8 @@ def test_killed_at_any_time(make: Make, undisturbed: World, seed: int) -> None:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
             kills += running.wait() == -signal.SIGKILL
-            time.sleep(0.06)
-        finish(world, running)
+            time.sleep(LEASE_SECONDS + 0.01)
+        running.finish()
     assert kills >= 2
     recovered(world, undisturbed)
 

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from contextlib import suppress
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +13,7 @@ from syncd.executor import Executor
 from tests.e2e.conftest import Make
 from tests.e2e.credit_books import Books
 from tests.e2e.helpers import at_rest, born, money, once
-from tests.e2e.test_crash import finish, runner, until
+from tests.e2e.killing import kill_in_flight, runner
 from tests.support.world import World
 
 
@@ -56,18 +52,8 @@ def test_killed_between_the_memo_and_its_use(make: Make, entity: str, when: str)
     world = make()
     story(world)
     with runner(world) as running:
-        world.sandbox.add_fault(
-            "stall", seconds=1.0, when=when, then="reset", operation="create", entity=entity, realm=world.realm
-        )
-        child = running.start()
-        until(partial(stopped, world))
-        time.sleep(0.05)
-        os.kill(child, signal.SIGKILL)
-        assert running.wait() == -signal.SIGKILL
-        world.sandbox.clear_faults()
-        assert world.store.open_entries(world.name)
-        time.sleep(0.06)
-        finish(world, running)
+        kill_in_flight(world, running, when=when, operation="create", entity=entity)
+        running.finish()
     told_once(world)
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from contextlib import suppress
 from decimal import Decimal
-from functools import partial
 
 import pytest
 
@@ -16,8 +12,8 @@ from syncd.model.records import Kind
 from syncd.qbo import transport
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, held, held_one, once
+from tests.e2e.killing import kill_in_flight, runner
 from tests.e2e.owed import EXACT, ON, bill_with, bills, ever_billed, pay, reimbursed
-from tests.e2e.test_crash import batches, runner, until
 from tests.e2e.test_qbo_trouble import BRANCHES, BRIEF, FAULTS
 from tests.support.world import World
 
@@ -142,23 +138,8 @@ def test_killed_while_bills_are_on_their_way(make: Make, when: str) -> None:
             world.expense(member, "5.00", report=f"R{number}", notes=f"{name} {number}")
     with runner(world) as running:
         for nth in (2, 3):
-            before = len(world.sandbox.requests(realm=world.realm, endpoint="batch"))
-            world.sandbox.add_fault(
-                "stall", seconds=1.0, when=when, then="reset", endpoint="batch", nth=nth, realm=world.realm
-            )
-            child = running.start()
-            until(partial(batches, world, before + nth))
-            time.sleep(0.05)
-            os.kill(child, signal.SIGKILL)
-            assert running.wait() == -signal.SIGKILL
-            world.sandbox.clear_faults()
-            assert world.store.open_entries(world.name)
-            time.sleep(0.06)
-        codes: list[int] = []
-        while 0 not in codes and len(codes) < 2:
-            running.start()
-            codes.append(running.wait())
-        assert codes[-1] == 0, codes
+            kill_in_flight(world, running, when=when, endpoint="batch", nth=nth)
+        running.finish()
     assert len(world.books("Bill")) == 18
     assert set(ever_billed(world).values()) == {1}
     assert world.store.open_entries(world.name) == []

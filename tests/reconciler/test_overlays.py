@@ -57,7 +57,7 @@ def test_what_needs_a_held_record_waits_for_it_by_name() -> None:
 @pytest.mark.case("C50")
 def test_what_needs_a_record_that_nobody_knows_waits() -> None:
     held = one(unlinked(payment()))
-    assert (held.case, held.reason) == ("C50", "waits for invoice v1, which is not in QuickBooks")
+    assert (held.case, held.reason) == ("C50", "waits for invoice of the source's id v1, which is not in QuickBooks")
 
 
 @pytest.mark.case("C50")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,24 +12,10 @@ from match_desk import Desk, desk_line, matches
 from syncd.errors import EXIT_BUSY, EXIT_CONFIG, EXIT_OK
 from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
-from syncd.sandbox.server import RunningSandbox
 from tests.e2e.helpers import bill, change, customer, receive, snapshot
 from tests.support.world import World
-from tests.support.world import world as new_world
 
 EXIT_USAGE = 64
-
-
-@pytest.fixture
-def world(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[World]:
-    """A company with a past: clients on both sides, some spelt otherwise, and invoices entered twice."""
-    with new_world(tmp_path, sandbox, exchange_rates={"EUR": "1.1"}) as made:
-        yield made
-
-
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path)
 
 
 @pytest.mark.behaviour("R-110", "X-9")

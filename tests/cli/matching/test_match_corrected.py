@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from command_world import Office
 from match_desk import Desk, income, matches
 
 from syncd.errors import EXIT_CONFIG, EXIT_OK
-from syncd.sandbox.server import RunningSandbox
 from tests.e2e.helpers import customer
 from tests.support.world import World
-from tests.support.world import world as new_world
-
-
-@pytest.fixture
-def world(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[World]:
-    """A company with a past: clients on both sides, some spelt otherwise, and invoices entered twice."""
-    with new_world(tmp_path, sandbox, exchange_rates={"EUR": "1.1"}) as made:
-        yield made
-
-
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path)
 
 
 @pytest.mark.behaviour("R-113")

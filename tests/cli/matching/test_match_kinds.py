@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,6 @@ from syncd.sandbox.server import RunningSandbox
 from tests.e2e.helpers import bill, customer, held
 from tests.support.world import World
 from tests.support.world import world as new_world
-
-
-@pytest.fixture
-def world(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[World]:
-    """A company with a past: clients on both sides, some spelt otherwise, and invoices entered twice."""
-    with new_world(tmp_path, sandbox, exchange_rates={"EUR": "1.1"}) as made:
-        yield made
-
-
-@pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Desk:
-    return Desk(office, tmp_path)
 
 
 @pytest.mark.behaviour("R-111")
