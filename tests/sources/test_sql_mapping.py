@@ -12,12 +12,13 @@ import msgspec
 import pytest
 
 from syncd.errors import SourceMisconfigured
-from syncd.model.observations import Absent, Flawed, Present
+from syncd.model.observations import Absent, Flawed
 from syncd.model.records import UNSET, Address, Allocation, Kind, State
 from syncd.model.writes import Conflict, Done, Refused, SourceWrite, Verb
-from syncd.sources.registry import open_source, source_config
+from syncd.sources.registry import source_config
 from tests.sources.conftest import DIALECTS
-from tests.sources.worlds import SqlWorld, line, payment
+from tests.sources.foreign import ForeignWorld, record
+from tests.sources.worlds import line, payment
 
 _TABLES = """
 CREATE TABLE customers (cust_no VARCHAR(20) PRIMARY KEY, given VARCHAR(50), family VARCHAR(50), mail VARCHAR(99),
@@ -112,62 +113,27 @@ _MAPPING: dict[str, Any] = {
         },
     },
 }
-_TYPES = {
-    "sqlite": {"serial": "INTEGER PRIMARY KEY", "stamp": "TEXT"},
-    "postgresql": {"serial": "SERIAL PRIMARY KEY", "stamp": "TIMESTAMP"},
-    "mysql": {"serial": "INTEGER PRIMARY KEY AUTO_INCREMENT", "stamp": "DATETIME(6)"},
-}
+_NUMBERED = (("bills", "bill_no"), ("bill_rows", "row_no"), ("receipts", "receipt_no"))
 
 
-class Shop(SqlWorld):
-    """Somebody's shop: its tables, and a source over them under any mapping."""
-
-    def __init__(self, url: str) -> None:
-        dialect = "postgresql" if url.startswith("postgresql") else "sqlite" if url.startswith("sqlite") else "mysql"
-        self.sources: list[Any] = []
-        super().__init__(url, schema=False, mapping=_MAPPING)
-        script = _TABLES
-        for name, text in _TYPES[dialect].items():
-            script = script.replace(f"{{{name}}}", text)
-        for statement in script.split(";\n"):
-            self.sql(statement.replace(":", "\\:"))
-        if dialect == "postgresql":
-            for table, key in (("bills", "bill_no"), ("bill_rows", "row_no"), ("receipts", "receipt_no")):
-                self.sql(f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), 100)")
-
-    def under(self, change: Callable[[dict[str, Any]], object] | None = None, **config: Any) -> Any:
-        """A source under the mapping with a change."""
-        mapping = copy.deepcopy(_MAPPING)
-        if change is not None:
-            change(mapping)
-        self.sources.append(open_source(source_config({"url": self.url, "mapping": mapping, **config})))
-        return self.sources[-1]
-
-    def close(self) -> None:
-        for source in self.sources:
-            source.close()
-        super().close()
+def open_shop(url: str) -> ForeignWorld:
+    """Somebody's shop."""
+    return ForeignWorld(url, tables=_TABLES, mapping=_MAPPING, numbered=_NUMBERED)
 
 
 @pytest.fixture(params=DIALECTS)
-def shop(request: pytest.FixtureRequest, fresh_url: Callable[[str], str]) -> Iterator[Shop]:
-    made = Shop(fresh_url(request.param))
+def shop(request: pytest.FixtureRequest, fresh_url: Callable[[str], str]) -> Iterator[ForeignWorld]:
+    made = open_shop(fresh_url(request.param))
     yield made
     made.close()
 
 
 @pytest.fixture
-def small_shop(fresh_url: Callable[[str], str]) -> Iterator[Shop]:
+def small_shop(fresh_url: Callable[[str], str]) -> Iterator[ForeignWorld]:
     """On SQLite, for what has nothing to do with the database."""
-    made = Shop(fresh_url("sqlite"))
+    made = open_shop(fresh_url("sqlite"))
     yield made
     made.close()
-
-
-def record(source: Any, kind: Kind, key: str) -> Any:
-    found = source.read(kind, [key])[key]
-    assert isinstance(found, Present), found
-    return found.record
 
 
 def edit(source: Any, kind: Kind, key: str, journal: str = "j", **values: Any) -> SourceWrite:
@@ -176,7 +142,7 @@ def edit(source: Any, kind: Kind, key: str, journal: str = "j", **values: Any) -
     return SourceWrite(journal, kind, Verb.UPDATE, key, found.version, tuple(values), wished, "qb-1")
 
 
-def test_foreign_tables_become_records(shop: Shop) -> None:
+def test_foreign_tables_become_records(shop: ForeignWorld) -> None:
     found = shop.source.changes("")
     assert found.counts == {Kind.CLIENT: 2, Kind.INVOICE: 2, Kind.PAYMENT: 1}
     assert found.whole == {Kind.CLIENT, Kind.INVOICE, Kind.PAYMENT}
@@ -198,7 +164,7 @@ def test_foreign_tables_become_records(shop: Shop) -> None:
     assert all(finding.level != "error" for finding in shop.source.check())
 
 
-def test_a_row_outside_where_is_not_there(shop: Shop) -> None:
+def test_a_row_outside_where_is_not_there(shop: ForeignWorld) -> None:
     assert isinstance(shop.source.read(Kind.CLIENT, ["C-3"])["C-3"], Absent)
     first = shop.source.changes("")
     shop.sql("UPDATE customers SET hidden = 1 WHERE cust_no = 'C-1'")
@@ -207,7 +173,7 @@ def test_a_row_outside_where_is_not_there(shop: Shop) -> None:
     assert shop.source.changes(first.watermark, known).suspects == {Kind.CLIENT: {"C-1"}}
 
 
-def test_a_fingerprint_stands_in_for_a_version(shop: Shop) -> None:
+def test_a_fingerprint_stands_in_for_a_version(shop: ForeignWorld) -> None:
     before = shop.source.read(Kind.INVOICE, ["1", "2"])
     shop.sql("UPDATE bill_rows SET wording = 'Zeroth' WHERE row_no = 2")
     after = shop.source.read(Kind.INVOICE, ["1", "2"])
@@ -216,7 +182,7 @@ def test_a_fingerprint_stands_in_for_a_version(shop: Shop) -> None:
     assert [one.version for one in shop.source.scan(Kind.INVOICE)] == [after["1"].version, after["2"].version]
 
 
-def test_a_write_without_a_version_column_compares_all_that_was_read(shop: Shop) -> None:
+def test_a_write_without_a_version_column_compares_all_that_was_read(shop: ForeignWorld) -> None:
     write = edit(shop.source, Kind.INVOICE, "1", notes="From QBO", number="Q/1")
     shop.sql("UPDATE bill_rows SET wording = 'A person was here' WHERE row_no = 2")
     assert isinstance(shop.source.write([write])[0], Conflict)
@@ -230,7 +196,7 @@ def test_a_write_without_a_version_column_compares_all_that_was_read(shop: Shop)
     assert shop.source.settled(["j"]) == {"j": "1"}
 
 
-def test_lines_of_a_foreign_table_keep_their_rows(shop: Shop) -> None:
+def test_lines_of_a_foreign_table_keep_their_rows(shop: ForeignWorld) -> None:
     """The article of a line is nothing QBO knows of; it survives as long as its line does (C-R16)."""
     lines = (line("2.00", "First", quantity=Decimal(2), rate=Decimal(1)), line("3.00", "Third"))
     write = edit(shop.source, Kind.INVOICE, "1", lines=lines, total=Decimal("5.00"))
@@ -239,7 +205,7 @@ def test_lines_of_a_foreign_table_keep_their_rows(shop: Shop) -> None:
     assert [tuple(row[:4]) for row in rows] == [(2, 1, 7, "First"), (rows[1][0], 2, None, "Third")]
 
 
-def test_states_are_written_by_the_mapping_s_own_names(shop: Shop) -> None:
+def test_states_are_written_by_the_mapping_s_own_names(shop: ForeignWorld) -> None:
     version = shop.source.read(Kind.INVOICE, ["1"])["1"].version
     outcome = shop.source.write([SourceWrite("v", Kind.INVOICE, Verb.VOID, "1", version, (), None)])[0]
     assert isinstance(outcome, Done)
@@ -247,7 +213,7 @@ def test_states_are_written_by_the_mapping_s_own_names(shop: Shop) -> None:
     assert shop.sql("SELECT status FROM bills WHERE bill_no = 1") == [("X",)]
 
 
-def test_a_payment_from_quickbooks_is_entered_once(shop: Shop) -> None:
+def test_a_payment_from_quickbooks_is_entered_once(shop: ForeignWorld) -> None:
     wished = payment("C-1", "2.00", currency="EUR", allocations=(Allocation("1", Decimal("2.00")),), reference="n 13")
     write = SourceWrite("c", Kind.PAYMENT, Verb.CREATE, "", "", (), wished, "qb-9")
     first, second = shop.source.write([write, write])
@@ -267,7 +233,7 @@ def test_a_payment_from_quickbooks_is_entered_once(shop: Shop) -> None:
     assert shop.sql("SELECT count(*) FROM receipt_parts") == [(0,)]
 
 
-def test_the_parts_of_a_name_cannot_be_written(shop: Shop) -> None:
+def test_the_parts_of_a_name_cannot_be_written(shop: ForeignWorld) -> None:
     assert "name" not in shop.source.capabilities()[Kind.CLIENT].writable
     write = edit(shop.source, Kind.CLIENT, "C-1", name="Somebody Else")
     outcome = shop.source.write([write])[0]
@@ -275,7 +241,7 @@ def test_the_parts_of_a_name_cannot_be_written(shop: Shop) -> None:
     assert outcome.code == "not_writable"
 
 
-def test_read_only_kinds_are_never_written(shop: Shop) -> None:
+def test_read_only_kinds_are_never_written(shop: ForeignWorld) -> None:
     def close(mapping: dict[str, Any]) -> None:
         mapping["invoice"]["read_only"] = True
         del mapping["client"]["read_only"]  # the default
@@ -287,7 +253,7 @@ def test_read_only_kinds_are_never_written(shop: Shop) -> None:
     assert shop.sql("SELECT memo FROM bills WHERE bill_no = 1") == [("Thanks",)]
 
 
-def test_columns_that_tell_changes_make_a_feed(shop: Shop) -> None:
+def test_columns_that_tell_changes_make_a_feed(shop: ForeignWorld) -> None:
     def feed(mapping: dict[str, Any]) -> None:
         mapping["invoice"] |= {"changed": "modified", "version": "row_version"}
 
@@ -311,7 +277,7 @@ def test_columns_that_tell_changes_make_a_feed(shop: Shop) -> None:
     assert list(source.changes(mark).changed[Kind.INVOICE]) == ["2"]
 
 
-def test_lines_may_tell_their_own_changes(shop: Shop) -> None:
+def test_lines_may_tell_their_own_changes(shop: ForeignWorld) -> None:
     shop.sql("ALTER TABLE bill_rows ADD COLUMN touched " + {"postgresql": "TIMESTAMP"}.get(shop.dialect, "DATETIME"))
     shop.sql("UPDATE bill_rows SET touched = '2020-01-01 00:00:00'")
 
@@ -326,7 +292,7 @@ def test_lines_may_tell_their_own_changes(shop: Shop) -> None:
     assert list(source.changes(mark).changed[Kind.INVOICE]) == ["2"]
 
 
-def test_removals_under_a_feed_without_tombstones_are_found_by_count_and_sum(shop: Shop) -> None:
+def test_removals_under_a_feed_without_tombstones_are_found_by_count_and_sum(shop: ForeignWorld) -> None:
     def feed(mapping: dict[str, Any]) -> None:
         mapping["invoice"]["changed"] = "modified"
 
@@ -345,7 +311,7 @@ def test_removals_under_a_feed_without_tombstones_are_found_by_count_and_sum(sho
     assert Kind.INVOICE not in source.needs_keys(found.watermark), "a new row explains itself"
 
 
-def test_an_unknown_status_is_a_fault_of_the_row(shop: Shop) -> None:
+def test_an_unknown_status_is_a_fault_of_the_row(shop: ForeignWorld) -> None:
     shop.sql("UPDATE bills SET status = 'Q' WHERE bill_no = 1")
     found = shop.source.read(Kind.INVOICE, ["1"])["1"]
     assert isinstance(found, Flawed)
@@ -353,14 +319,14 @@ def test_an_unknown_status_is_a_fault_of_the_row(shop: Shop) -> None:
     assert "'Q'" in found.problems[0].text
 
 
-def test_a_client_that_does_not_exist_is_a_fault_of_the_row(shop: Shop) -> None:
+def test_a_client_that_does_not_exist_is_a_fault_of_the_row(shop: ForeignWorld) -> None:
     shop.sql("UPDATE bills SET cust_no = 'C-9' WHERE bill_no = 1")
     found = shop.source.read(Kind.INVOICE, ["1"])["1"]
     assert isinstance(found, Flawed)
     assert [problem.code for problem in found.problems] == ["client_dangling"]
 
 
-def test_views_are_as_good_as_tables(shop: Shop) -> None:
+def test_views_are_as_good_as_tables(shop: ForeignWorld) -> None:
     shop.sql("CREATE VIEW good_bills AS SELECT * FROM bills WHERE status <> 'D'")
 
     def view(mapping: dict[str, Any]) -> None:
@@ -369,7 +335,7 @@ def test_views_are_as_good_as_tables(shop: Shop) -> None:
     assert list(shop.under(view).changes("").changed[Kind.INVOICE]) == ["1"]
 
 
-def test_a_join_that_repeats_rows_stops_the_kind(shop: Shop) -> None:
+def test_a_join_that_repeats_rows_stops_the_kind(shop: ForeignWorld) -> None:
     def twice(mapping: dict[str, Any]) -> None:
         mapping["invoice"]["join"] = {"row": {"table": "bill_rows", "on": {"bill_no": "bill_no"}}}
         mapping["invoice"]["fields"]["notes"] = "row.wording"
@@ -382,7 +348,7 @@ def test_a_join_that_repeats_rows_stops_the_kind(shop: Shop) -> None:
     assert any("row" in finding.subject for finding in source.check() if finding.level == "warning")
 
 
-def test_every_fault_of_a_mapping_is_named_at_once(shop: Shop) -> None:
+def test_every_fault_of_a_mapping_is_named_at_once(shop: ForeignWorld) -> None:
     def spoil(mapping: dict[str, Any]) -> None:
         mapping["client"]["table"] = "customer"
         mapping["client"]["where"] = "hidden = 0"
@@ -456,7 +422,7 @@ def test_a_layout_has_to_be_chosen() -> None:
             source_config({"url": "sqlite:///x", **more})
 
 
-def test_a_constant_that_cannot_be_read_is_a_fault_of_the_mapping(small_shop: Shop) -> None:
+def test_a_constant_that_cannot_be_read_is_a_fault_of_the_mapping(small_shop: ForeignWorld) -> None:
     def spoil(mapping: dict[str, Any]) -> None:
         mapping["invoice"]["fields"]["currency"] = {"constant": "Euro"}
 
@@ -464,7 +430,7 @@ def test_a_constant_that_cannot_be_read_is_a_fault_of_the_mapping(small_shop: Sh
         small_shop.under(spoil).changes("")
 
 
-def test_a_total_that_no_column_holds_is_the_sum_of_the_lines(small_shop: Shop) -> None:
+def test_a_total_that_no_column_holds_is_the_sum_of_the_lines(small_shop: ForeignWorld) -> None:
     def leave_out(mapping: dict[str, Any]) -> None:
         del mapping["invoice"]["fields"]["total"]
         mapping["invoice"]["fields"]["tax"] = {"constant": "0.02"}
@@ -477,7 +443,7 @@ def test_a_total_that_no_column_holds_is_the_sum_of_the_lines(small_shop: Shop) 
     assert [line.id for line in record(source, Kind.INVOICE, "1").lines] == ["2", "1"]
 
 
-def test_a_copy_of_a_line_s_row_by_a_careless_join_is_noticed(small_shop: Shop) -> None:
+def test_a_copy_of_a_line_s_row_by_a_careless_join_is_noticed(small_shop: ForeignWorld) -> None:
     small_shop.sql("CREATE TABLE notes_of_articles (article_no INTEGER, said TEXT)")
     small_shop.sql("INSERT INTO notes_of_articles VALUES (7, 'a'), (7, 'b')")
 

@@ -28,9 +28,10 @@ from syncd.model.records import (
     Vendor,
 )
 from syncd.model.writes import Done, SourceWrite, Verb
-from syncd.sources.registry import open_source, source_config
+from syncd.sources.registry import source_config
 from tests.sources.conftest import DIALECTS
-from tests.sources.worlds import SqlWorld, credit_note, line
+from tests.sources.foreign import ForeignWorld
+from tests.sources.worlds import credit_note, line
 
 _TABLES = """
 CREATE TABLE parties (no INTEGER PRIMARY KEY, label VARCHAR(50), sort CHAR(1), qb VARCHAR(20));
@@ -66,11 +67,6 @@ INSERT INTO offsets VALUES (1, 1, '2026-01-08', NULL);
 INSERT INTO offset_parts VALUES (1, 1, 1.00);
 INSERT INTO outlays VALUES (1, 2, '2026-01-03', 12.345, 'ok', 'y', 'n', 1, 'Travel', 'A')
 """
-_TYPES = {
-    "sqlite": {"serial": "INTEGER PRIMARY KEY", "stamp": "TEXT"},
-    "postgresql": {"serial": "SERIAL PRIMARY KEY", "stamp": "TIMESTAMP"},
-    "mysql": {"serial": "INTEGER PRIMARY KEY AUTO_INCREMENT", "stamp": "DATETIME(6)"},
-}
 _EURO = {"constant": "EUR"}
 _MAPPING: dict[str, Any] = {
     "client": {
@@ -184,55 +180,28 @@ _MAPPING: dict[str, Any] = {
 }
 
 
-class Firm(SqlWorld):
-    """Somebody's firm: its tables, and a source over them under any mapping."""
+_NUMBERED = ("bills", "bill_rows", "refunds", "refund_rows", "receipts", "offsets", "outlays")
 
-    def __init__(self, url: str) -> None:
-        dialect = "postgresql" if url.startswith("postgresql") else "sqlite" if url.startswith("sqlite") else "mysql"
-        self.sources: list[Any] = []
-        super().__init__(url, schema=False, mapping=_MAPPING)
-        script = _TABLES.replace("{nl}", "\n")
-        for name, text in _TYPES[dialect].items():
-            script = script.replace(f"{{{name}}}", text)
-        for statement in script.split(";\n"):
-            self.sql(statement.replace(":", "\\:"))
-        if dialect == "postgresql":
-            for table in ("bills", "bill_rows", "refunds", "refund_rows", "receipts", "offsets", "outlays"):
-                self.sql(f"SELECT setval(pg_get_serial_sequence('{table}', 'no'), 100)")
 
-    def under(self, change: Callable[[dict[str, Any]], object] | None = None, **config: Any) -> Any:
-        """A source under the mapping with a change."""
-        mapping = copy.deepcopy(_MAPPING)
-        if change is not None:
-            change(mapping)
-        self.sources.append(open_source(source_config({"url": self.url, "mapping": mapping, **config})))
-        return self.sources[-1]
-
-    def close(self) -> None:
-        for source in self.sources:
-            source.close()
-        super().close()
+def open_firm(url: str) -> ForeignWorld:
+    """Somebody's firm."""
+    numbered = [(table, "no") for table in _NUMBERED]
+    return ForeignWorld(url, tables=_TABLES.replace("{nl}", "\n"), mapping=_MAPPING, numbered=numbered)
 
 
 @pytest.fixture(params=DIALECTS)
-def firm(request: pytest.FixtureRequest, fresh_url: Callable[[str], str]) -> Iterator[Firm]:
-    made = Firm(fresh_url(request.param))
+def firm(request: pytest.FixtureRequest, fresh_url: Callable[[str], str]) -> Iterator[ForeignWorld]:
+    made = open_firm(fresh_url(request.param))
     yield made
     made.close()
 
 
 @pytest.fixture
-def small_firm(fresh_url: Callable[[str], str]) -> Iterator[Firm]:
+def small_firm(fresh_url: Callable[[str], str]) -> Iterator[ForeignWorld]:
     """On SQLite, for what has nothing to do with the database."""
-    made = Firm(fresh_url("sqlite"))
+    made = open_firm(fresh_url("sqlite"))
     yield made
     made.close()
-
-
-def record(source: Any, kind: Kind, key: str) -> Any:
-    found = source.read(kind, [key])[key]
-    assert isinstance(found, Present), found
-    return found.record
 
 
 def edit(source: Any, kind: Kind, key: str, **values: Any) -> Any:
@@ -242,7 +211,7 @@ def edit(source: Any, kind: Kind, key: str, **values: Any) -> Any:
     return outcome.after.record if isinstance(outcome, Done) else outcome
 
 
-def test_foreign_tables_become_records_of_every_kind(firm: Firm) -> None:
+def test_foreign_tables_become_records_of_every_kind(firm: ForeignWorld) -> None:
     found = firm.source.changes("").changed
     assert {kind: len(records) for kind, records in found.items()} == dict.fromkeys(found, 1)
     (seen,) = ({kind: next(iter(records.values())) for kind, records in found.items()},)
@@ -293,7 +262,7 @@ def test_foreign_tables_become_records_of_every_kind(firm: Firm) -> None:
     assert all(finding.level != "error" for finding in firm.source.check())
 
 
-def test_what_can_be_read_and_written_follows_from_the_mapping(small_firm: Firm) -> None:
+def test_what_can_be_read_and_written_follows_from_the_mapping(small_firm: ForeignWorld) -> None:
     able = small_firm.source.capabilities()
     assert {kind for kind, one in able.items() if one.verbs} == {
         Kind.INVOICE,
@@ -313,7 +282,7 @@ def test_what_can_be_read_and_written_follows_from_the_mapping(small_firm: Firm)
     assert {"bill_to"} <= able[Kind.INVOICE].writable & able[Kind.CREDIT_NOTE].writable
 
 
-def test_an_address_is_written_as_a_block_or_into_its_columns(firm: Firm) -> None:
+def test_an_address_is_written_as_a_block_or_into_its_columns(firm: ForeignWorld) -> None:
     moved = Address(lines=("Zoë Müller", "Straat 2"), city="Gent", postal_code="9000", country="BE")
     after = edit(firm.source, Kind.CREDIT_NOTE, "1", bill_to=moved)
     assert after.bill_to == Address(lines=("Zoë Müller", "Straat 2", "Gent 9000 BE"))
@@ -322,7 +291,7 @@ def test_an_address_is_written_as_a_block_or_into_its_columns(firm: Firm) -> Non
     assert after.bill_to == Address(lines=("Zoë Müller", "Straat 2", "9000 BE"), city="Gent")
 
 
-def test_a_method_that_is_only_a_name_is_written_as_one(firm: Firm) -> None:
+def test_a_method_that_is_only_a_name_is_written_as_one(firm: ForeignWorld) -> None:
     found = firm.source.read(Kind.PAYMENT, ["1"])["1"]
     wished = msgspec.structs.replace(found.record, method="", method_name="Wire", credits=())
     write = SourceWrite("m", Kind.PAYMENT, Verb.UPDATE, "1", found.version, ("method", "credits"), wished)
@@ -332,7 +301,7 @@ def test_a_method_that_is_only_a_name_is_written_as_one(firm: Firm) -> None:
     assert firm.sql("SELECT count(*) FROM receipt_credits") == [(0,)]
 
 
-def test_a_credit_note_and_a_payment_with_credit_come_in(firm: Firm) -> None:
+def test_a_credit_note_and_a_payment_with_credit_come_in(firm: ForeignWorld) -> None:
     note = credit_note("1", line("3.00", "Given back"), currency="EUR", number="R2", state=State.LIVE)
     made = firm.source.write([SourceWrite("n", Kind.CREDIT_NOTE, Verb.CREATE, "", "", (), note, "q-1")])[0]
     assert isinstance(made, Done), made
@@ -353,7 +322,7 @@ def test_a_credit_note_and_a_payment_with_credit_come_in(firm: Firm) -> None:
     assert msgspec.structs.replace(paid.after.record, id="", external_id="") == wished
 
 
-def test_a_tombstone_says_what_was_ticked_last(firm: Firm) -> None:
+def test_a_tombstone_says_what_was_ticked_last(firm: ForeignWorld) -> None:
     firm.sql("DELETE FROM receipts WHERE no = 1")
     asked = firm.source.read
     assert asked(Kind.PAYMENT, ["1"])["1"].remove is UNSET
@@ -365,14 +334,14 @@ def test_a_tombstone_says_what_was_ticked_last(firm: Firm) -> None:
     assert asked(Kind.PAYMENT, ["1"])["1"].remove is UNSET, "an answer that nobody understands is none"
 
 
-def test_an_expense_in_a_status_that_nobody_described_is_held(small_firm: Firm) -> None:
+def test_an_expense_in_a_status_that_nobody_described_is_held(small_firm: ForeignWorld) -> None:
     small_firm.sql("UPDATE outlays SET stage = 'limbo'")
     found = small_firm.source.read(Kind.EXPENSE, ["1"])["1"]
     assert isinstance(found, Flawed)
     assert [(problem.code, problem.field) for problem in found.problems] == [("status_unknown", "approved")]
 
 
-def test_a_reference_to_nothing_is_a_fault_of_the_row(small_firm: Firm) -> None:
+def test_a_reference_to_nothing_is_a_fault_of_the_row(small_firm: ForeignWorld) -> None:
     for change, kind, code in (
         ("UPDATE outlays SET job_no = 9", Kind.EXPENSE, "project_dangling"),
         ("UPDATE outlays SET job_no = NULL, party_no = 1", Kind.EXPENSE, None),
@@ -385,7 +354,7 @@ def test_a_reference_to_nothing_is_a_fault_of_the_row(small_firm: Firm) -> None:
         assert [problem.code for problem in getattr(found, "problems", ())] == ([code] if code else []), change
 
 
-def test_a_condition_may_speak_of_a_join(firm: Firm) -> None:
+def test_a_condition_may_speak_of_a_join(firm: ForeignWorld) -> None:
     firm.sql(
         "INSERT INTO refunds (no, party_no, day, status, gross, vat, rate_code) "
         "VALUES (2, 1, '2026-01-09', 'S', 1, 0, 'Z')"
@@ -403,7 +372,7 @@ def test_a_condition_may_speak_of_a_join(firm: Firm) -> None:
     assert len(list(source.scan(Kind.CREDIT_NOTE))) == 1
 
 
-def test_a_join_under_a_condition_that_repeats_rows_stops_the_kind(small_firm: Firm) -> None:
+def test_a_join_under_a_condition_that_repeats_rows_stops_the_kind(small_firm: ForeignWorld) -> None:
     small_firm.sql("CREATE TABLE notes (refund_no INTEGER, said TEXT)")
     small_firm.sql("INSERT INTO notes VALUES (1, 'a'), (1, 'b')")
 
@@ -417,7 +386,7 @@ def test_a_join_under_a_condition_that_repeats_rows_stops_the_kind(small_firm: F
         small_firm.under(twice).changes("")
 
 
-def test_business_units_split_tables_that_name_them(firm: Firm) -> None:
+def test_business_units_split_tables_that_name_them(firm: ForeignWorld) -> None:
     documents = (Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT, Kind.CREDIT_APPLICATION, Kind.EXPENSE)
     ours, theirs = firm.under(business_units=["A"]), firm.under(business_units=["B", ""])
     for kind in documents:
