@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -277,8 +278,8 @@ discount_account = "Discounts given"
 """
 
 
-def configure(world: World) -> Path:
-    """A configuration for the command line, in a directory of its own."""
+def configure(world: World, **settings: str | bool) -> Path:
+    """A configuration for the command line, in a directory of its own; with more ``[company.settings]``."""
     home = world.directory / f"{world.name}-config"
     home.mkdir()
     for name, text in (("encryption.key", world.key.decode()), ("client.secret", "sandbox-secret")):
@@ -293,7 +294,7 @@ def configure(world: World) -> Path:
         source=world.source_url,
     )
     path = home / "syncd.toml"
-    path.write_text(text)
+    path.write_text(text + "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
     path.chmod(0o600)
     return path
 

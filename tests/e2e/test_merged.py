@@ -11,6 +11,7 @@ import pytest
 from syncd.model.records import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, configure, customer, held, held_one, lines_of, receive, syncd
+from tests.e2e.owed import ON
 from tests.support.world import World
 
 
@@ -123,4 +124,29 @@ def test_an_item_merged_with_one_that_the_source_does_not_know(world: World) -> 
     assert [line["item_id"] for line in lines_of(world, invoice)] == [mine]
     named = {line["SalesItemLineDetail"]["ItemRef"]["value"] for i in world.books("Invoice") for line in i["Line"][:1]}
     assert named == {new}
+    at_rest(world)
+
+
+@pytest.mark.behaviour("10.5")
+@pytest.mark.failure("F-76")
+def test_a_vendor_merged_with_one_that_the_source_does_not_know(make: Make) -> None:
+    world = make(settings=ON)
+    ann = world.member("Ann")
+    world.expense(ann, "5.00", notes="taxi")
+    world.run()
+    old = world.one("Vendor")["Id"]
+    new = world.accountant.save("Vendor", {"DisplayName": "Ann Smith"})["Id"]
+    merge(world, "Vendor", old, new)
+    world.expense(ann, "7.00", notes="train", report="April trip")
+    for _ in range(2):
+        world.run()
+    assert f"syncd match --set vendor {ann} " in held_one(world, Kind.VENDOR).reason
+    assert [bill["VendorRef"]["value"] for bill in world.books("Bill")] == [new]
+    config = configure(world, expense_bills=True, default_expense_account="Uncategorized Expense")
+    done = match(config, "vendor", ann, new)
+    assert done.returncode == 0, done.stdout + done.stderr
+    world.run()
+    assert held(world) == []
+    assert [bill["VendorRef"]["value"] for bill in world.books("Bill")] == [new, new]
+    assert len(world.books("Vendor")) == 1
     at_rest(world)
