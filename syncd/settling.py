@@ -187,9 +187,10 @@ class Settler:
         self._put(tally, link)
         keys = {operation.key, (operation.kind, link.source_id, link.qbo_id)}
         held = any(held.source_id == link.source_id and held.kind is link.kind for held in tally.held)
-        if not held:
+        apart = self._still_apart(link)
+        if not held and not apart:
             tally.unheld.extend(sorted(keys))  # whatever it waited for, it was written now
-        if operation.writes_back or self._still_apart(link):
+        if operation.writes_back or apart:
             # Not done yet, and a stop at this very moment must not make it forgotten: no feed will mention it again.
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
         elif not held:

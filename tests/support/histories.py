@@ -299,6 +299,8 @@ class Fleet:
             mine, theirs = here.get(reference), books.payments.get(reference)
             if reference in held or (mine is not None and mine["number"] in blocked):
                 continue
+            if mine is None and theirs is not None and not _pays_an_invoice(theirs):
+                continue  # its invoice came down below what was paid: the rest is the client's credit, and left alone
             assert (mine is None) == (theirs is None), (reference, self._story(reference))
             if mine is not None and theirs is not None:
                 assert Decimal(str(mine["amount"])) == Decimal(theirs["TotalAmt"])
@@ -344,6 +346,10 @@ class Fleet:
 
     def _story(self, label: str) -> list[str]:
         return next((h.told for h in self.histories if label.startswith(f"{h.name}-")), [])
+
+
+def _pays_an_invoice(payment: Json) -> bool:
+    return any(link["TxnType"] == "Invoice" for line in payment.get("Line", ()) for link in line["LinkedTxn"])
 
 
 def _fields_here(row: Json) -> dict[str, str]:
