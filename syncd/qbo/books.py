@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -26,15 +26,18 @@ from syncd.model.spec import SPECS
 from syncd.model.writes import Outcome, Verb, WireWrite
 from syncd.qbo import codec, query, wire
 from syncd.qbo.auth import Authorizer, TokenStore
+from syncd.qbo.batches import BatchSize
 from syncd.qbo.cdc import ChangeFeed
 from syncd.qbo.checkup import check
-from syncd.qbo.codec import CODECS, Reading, Refs, Unencodable, Wishes
+from syncd.qbo.codec import CODECS, Reading, Refs, Unencodable, Wishes, restore
 from syncd.qbo.company import Company, Names
 from syncd.qbo.finder import Finder, Found
 from syncd.qbo.limiter import Limiter, Priority
 from syncd.qbo.lookup import Lookups, Query
+from syncd.qbo.marks import deposits_of
 from syncd.qbo.query import Listing
 from syncd.qbo.recovery import Recovery
+from syncd.qbo.replayed import believed
 from syncd.qbo.settings import QboConfig
 from syncd.qbo.transport import Transport
 from syncd.qbo.wire import Raw
@@ -82,6 +85,7 @@ class Books:
         self.limiter = limiter or Limiter(config, clock, stop, metrics=metrics, company=name)
         self._config = config
         self._settings = settings
+        self._clock = clock
         self._auth = Authorizer(config, tokens, clock, stop=stop, metrics=metrics, company=name)
         self._transport = Transport(
             config, self._auth, self.limiter, clock, stop=stop, metrics=metrics, company=name, on_read=on_read
@@ -89,11 +93,12 @@ class Books:
         self._company = Company(self._transport, config)
         self._listing = Listing(self._transport)
         self._names = Names(self._transport, self._listing, clock)
-        self._lookups = Lookups(self._transport, self._listing, self.limiter, config.batch_size)
+        self._batches = BatchSize(config.batch_size)
+        self._lookups = Lookups(self._transport, self._listing, self.limiter, self._batches)
         self._feed = ChangeFeed(self._transport, self._listing, config, clock, self.server_time)
         self._finder = Finder(self._lookups, self._listing, self.facts, self.decode)
         self._recovery = Recovery(self._listing, self.decode, self._read_urgent)
-        self._writer = Writer(self._transport, self.decode, config.batch_size, self._company.forget)
+        self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget)
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-sender")
         self._reading: tuple[BooksFacts, Reading] | None = None
 
@@ -114,6 +119,11 @@ class Books:
     def environment(self) -> str:
         """``production`` or ``sandbox``."""
         return self._config.environment
+
+    @property
+    def batch_size(self) -> int:
+        """How many writes may go together now."""
+        return self._batches.now
 
     def entity(self, kind: Kind) -> str:
         """QBO's name of a kind."""
@@ -195,6 +205,10 @@ class Books:
                 if kept.takes(row):
                     yield kept.decode(row, reading)
 
+    def deposits_of(self, payments: Collection[str], since: date) -> dict[str, str] | Unknown:
+        """Those of these payments, by id, that are part of a bank deposit of ``since`` or later, with its id."""
+        return deposits_of(self._listing, payments, since) if payments else {}
+
     def inventory(self, kind: Kind) -> frozenset[str]:
         """The ids of all records of a kind's entity."""
         return self._listing.ids(CODECS[kind].entity)
@@ -225,6 +239,7 @@ class Books:
         qbo_id: str = "",
         fields: Sequence[str] = (),
         raw: bytes = b"",
+        former: bytes = b"",
         refs: Refs,
         journal_id: str,
         request_id: str,
@@ -232,7 +247,8 @@ class Books:
         """The write as it will go out, byte for byte. Raises ``Unencodable``; sends nothing but look-ups of names.
 
         ``record`` has the source's ids in its references; ``refs`` translates them. ``raw`` is the object as it was
-        when the decision was made (``Present.raw``), whose SyncToken the write carries.
+        when the decision was made (``Present.raw``), whose SyncToken the write carries. ``former`` is what an undo puts
+        back, as QBO held it; ``record`` and ``refs`` then speak QBO's ids.
         """
         wishes = Wishes(
             facts=self.facts(),
@@ -247,24 +263,38 @@ class Books:
             kind=kind,
             verb=verb,
             entity=CODECS[kind].entity,
-            body=wire.encode(codec.encode(kind, verb, record, wishes)),
+            body=wire.encode(self._body(kind, verb, record, wishes, former)),
             request_id=request_id,
             qbo_id=qbo_id,
         )
+
+    @staticmethod
+    def _body(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes, former: bytes) -> wire.Json:
+        if not former or verb not in {Verb.CREATE, Verb.UPDATE}:
+            return codec.encode(kind, verb, record, wishes)
+        before = wire.decode_object(former)
+        if verb is Verb.CREATE:
+            return restore.made_again(kind, before, wishes)
+        return restore.put_back(kind, codec.encode(kind, verb, record, wishes), before, wishes)
 
     def send(self, writes: Sequence[WireWrite]) -> list[Outcome]:
         """An outcome for each write, in order. Writes with batch ids go in batches, the others one by one."""
         return self._writer.send(writes)
 
     def post(self, writes: Sequence[WireWrite]) -> Future[list[Outcome]]:
-        """``send``, beside what the caller does meanwhile; one after another, in the order posted."""
-        return self._sender.submit(contextvars.copy_context().run, self.send, writes)
+        """``send`` for what was never sent before, beside what the caller does meanwhile; one after another, in the
+        order posted."""
+        return self._sender.submit(contextvars.copy_context().run, self._send_first, writes)
 
     def look_up(self, write: WireWrite, sent_at: datetime) -> tuple[Present, ...] | Unknown:
         """What became of a write whose answer was lost. Empty: it is proven not to be there."""
         return self._recovery.look_up(write, sent_at)
 
     # inside
+
+    def _send_first(self, writes: Sequence[WireWrite]) -> list[Outcome]:
+        began = self._clock.now()
+        return believed(writes, self.send(writes), began, self._read_urgent)
 
     def _read_urgent(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present | Flawed | Absent | Unknown]:
         return self._read(kind, ids, Priority.URGENT)

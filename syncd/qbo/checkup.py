@@ -24,6 +24,8 @@ class Named(Resolver, Protocol):
 
     def payment_method(self, name: str) -> str: ...
 
+    def account_type(self, name: str) -> str: ...
+
 
 def check(facts: BooksFacts, settings: Settings, names: Named, find: Find) -> tuple[tuple[str, Problem], ...]:
     """Findings with their level. ``find`` looks for the customers and vendors of the maps."""
@@ -117,8 +119,29 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
         try:
             if name:
                 look_up(name)
+                yield from _account_type(field, name, names)
         except Unencodable as error:
             yield ERROR, Problem(error.code, error.message, error.remedy, field)
+
+
+_OWED = frozenset({"Accounts Receivable", "Accounts Payable"})
+_DEPOSITS = frozenset({"Bank", "Other Current Asset"})
+
+
+def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Problem]]:
+    """QBO refuses accounts of the wrong type only when a document uses them (6430, F-84)."""
+    if field.partition(".")[0] not in {
+        "default_expense_account",
+        "deposit_account",
+        "discount_account",
+        "category_map",
+    }:
+        return
+    found = names.account_type(name)
+    if found in _OWED or (field == "deposit_account" and found and found not in _DEPOSITS):
+        fits = "a bank account or Undeposited Funds" if field == "deposit_account" else "an income or expense account"
+        text = f"{field} names {name!r}, an account of the type {found}, which QuickBooks does not take there."
+        yield ERROR, Problem("account-type", text, f"Choose {fits}.", field)
 
 
 def _people(settings: Settings, find: Find) -> Iterator[tuple[str, Problem]]:

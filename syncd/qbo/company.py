@@ -27,6 +27,8 @@ MISSES_KEPT = timedelta(minutes=1)
 """How long it is believed that there is no such name: somebody may be about to make it."""
 
 _BY_ID = "id:"
+_TRACKED = {"classes": ("ClassTrackingPerTxn", "ClassTrackingPerTxnLine"), "locations": ("TrackDepartments",)}
+"""Preferences by what they ask for (entities.md 1.6, 2.2)."""
 _LAPSED = ("EXPIRED", "CANCEL", "SUSPEND", "LAPSED", "PAST_DUE", "INACTIVE")
 _CURRENCIES = {
     "US": "USD", "CA": "CAD", "GB": "GBP", "UK": "GBP", "AU": "AUD", "NZ": "NZD", "IN": "INR", "SG": "SGD",
@@ -83,7 +85,8 @@ def _facts(realm_id: str, info: Json, preferences: Json) -> BooksFacts:
     sales = _group(preferences, "SalesFormsPrefs")
     currency = _group(preferences, "CurrencyPrefs")
     tax = _group(preferences, "TaxPrefs")
-    closed = _group(preferences, "AccountingInfoPrefs").get("BookCloseDate")
+    books = _group(preferences, "AccountingInfoPrefs")
+    closed = books.get("BookCloseDate")
     named = {str(row.get("Name")): str(row.get("Value")) for row in info.get("NameValue") or []}
     status = named.get("SubscriptionStatus", "").upper()
     return BooksFacts(
@@ -97,6 +100,7 @@ def _facts(realm_id: str, info: Json, preferences: Json) -> BooksFacts:
         automated_tax="PartnerTaxEnabled" in tax,
         allow_discount=sales.get("AllowDiscount") is True,
         auto_apply_credit=sales.get("AutoApplyCredit") is True,
+        tracks=tuple(noun for noun, names in _TRACKED.items() if any(books.get(name) is True for name in names)),
         close_date=date.fromisoformat(str(closed)[:10]) if closed else None,
         read_only=any(word in status for word in _LAPSED),
     )
@@ -119,7 +123,7 @@ def _home_currency(preferences: dict[str, Any], country: str) -> str:
 
 _ITEM_NAMES = ("Name", "FullyQualifiedName")
 _ACCOUNT_NAMES = ("FullyQualifiedName", "Name", "AcctNum")
-_KEPT = ("Id", "Name", "FullyQualifiedName", "AcctNum", "SalesTaxRateList", "RateValue")
+_KEPT = ("AccountType", "Id", "Name", "FullyQualifiedName", "AcctNum", "SalesTaxRateList", "RateValue")
 
 
 class Names:
@@ -134,6 +138,12 @@ class Names:
 
     def account(self, name: str) -> str:
         return self._named("Account", name, _ACCOUNT_NAMES, "account")
+
+    def account_type(self, name: str) -> str:
+        """The type of the account that is meant by ``name``; empty where QBO does not say."""
+        identity = self.account(name)
+        found = (row for row in self._rows("Account") if row["Id"] == identity)
+        return next((str(row.get("AccountType") or "") for row in found), "")
 
     def find_account(self, name: str) -> str:
         return self._only("Account", name, _ACCOUNT_NAMES)

@@ -9,6 +9,7 @@ import msgspec
 from syncd.errors import QboThrottled, QboUnavailable
 from syncd.model.observations import Unknown
 from syncd.qbo import faults, query, wire
+from syncd.qbo.batches import TOO_LARGE, BatchSize
 from syncd.qbo.limiter import Limiter, Priority
 from syncd.qbo.query import Listing
 from syncd.qbo.transport import JSON, BrokenBodyError, Call, FaultError, Reply, Transport
@@ -42,11 +43,11 @@ Rows = list[Raw]
 class Lookups:
     """Runs queries; each has its own outcome, complete or unknown."""
 
-    def __init__(self, transport: Transport, listing: Listing, limiter: Limiter, batch_size: int) -> None:
+    def __init__(self, transport: Transport, listing: Listing, limiter: Limiter, batches: BatchSize) -> None:
         self._transport = transport
         self._listing = listing
         self._limiter = limiter
-        self._batch_size = batch_size
+        self._batches = batches
 
     def run(self, queries: Sequence[Query], priority: Priority = Priority.READ) -> list[Rows | Unknown]:
         """The rows of each query, in the order of the queries."""
@@ -62,7 +63,7 @@ class Lookups:
         group: list[Query] = []
         rows = 0
         for each in queries:
-            if group and (len(group) == self._batch_size or rows + each.expected >= ROWS_PER_BATCH):
+            if group and (len(group) >= self._batches.now or rows + each.expected >= ROWS_PER_BATCH):
                 yield group
                 group, rows = [], 0
             group.append(each)
@@ -77,6 +78,9 @@ class Lookups:
         try:
             answers = batch_items(self._transport.read(call, priority))
         except READ_FAILED as error:
+            if error.code == TOO_LARGE and len(group) > 1:
+                self._batches.shrink(len(group))
+                return [rows for part in self._groups(group) for rows in self._together(part, priority)]
             return [Unknown(error.message)] * len(group)
         found = [self._item(answers.get(str(number)), each) for number, each in enumerate(group)]
         if sum(len(rows) for rows in found if not isinstance(rows, Unknown)) >= ROWS_PER_BATCH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -18,7 +19,13 @@ MINOR_VERSION = "75"
 
 SCOPE = "com.intuit.quickbooks.accounting"
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to this host name or address stays on this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 class QboConfig(BaseModel):
@@ -30,6 +37,9 @@ class QboConfig(BaseModel):
     environment: Literal["production", "sandbox"]
     client_id: str = Field(min_length=1)
     client_secret: SecretStr
+    webhook_verifier: SecretStr | None = Field(
+        default=None, min_length=8, description="the app's verifier token; without it there is no endpoint (F-54)"
+    )
 
     api_url: str = Field(default="", description="empty: Intuit's address for the environment")
     token_url: str = Field(default="https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer")
@@ -58,11 +68,11 @@ class QboConfig(BaseModel):
 
     @model_validator(mode="after")
     def _encrypted(self) -> Self:
-        """A bearer token crosses the network in clear only to this machine or, for a sandbox, to a chosen server."""
-        for name in ("api_url", "token_url", "revoke_url"):
+        """Tokens, codes and the app's secret cross the network in clear to nobody: plain http is for this machine."""
+        for name in ("api_url", "token_url", "authorize_url", "revoke_url"):
             address = urlsplit(str(getattr(self, name)))
-            if address.scheme == "http" and address.hostname not in _LOOPBACK and self.environment == "production":
-                raise ValueError(f"{name} must start with https:// in production")
+            if address.scheme == "http" and not is_loopback(address.hostname or ""):
+                raise ValueError(f"{name} must start with https://; plain http is for a server on this machine")
         return self
 
     @property

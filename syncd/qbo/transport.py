@@ -126,6 +126,7 @@ class Transport:
         self._metrics = metrics
         self._company = company
         self._on_read = on_read
+        self._reconnect_needed = metrics.reconnect_needed.labels(company)
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -161,11 +162,12 @@ class Transport:
 
     def exchange(self, call: Call, priority: Priority) -> Reply:
         """One request and its answer; a refused access token is renewed once and the request sent once more."""
-        token = self._token("")
-        reply = self._send(call, token, priority)
-        if _is_stale_token(reply):
-            reply = self._send(call, self._token(token), Priority.URGENT)
-        self._stop_if_disconnected(reply)
+        try:
+            reply = self._accepted(call, priority)
+        except ReconnectNeeded:
+            self._reconnect_needed.set(1)
+            raise
+        self._reconnect_needed.set(0)
         fault = reply.fault
         if reply.status == 429 or (fault is not None and fault.group is FaultClass.THROTTLE):
             raise QboThrottled("QuickBooks refused because of too many requests.", tid=reply.tid)
@@ -176,6 +178,15 @@ class Transport:
         if reply.fault is None and reply.status == 200 and call.reads:
             self._on_read(call.reads)
             self._metrics.qbo_metered_reads.labels(self._company).inc(call.reads)
+        return reply
+
+    def _accepted(self, call: Call, priority: Priority) -> Reply:
+        """The answer to a request whose token was taken."""
+        token = self._token("")
+        reply = self._send(call, token, priority)
+        if _is_stale_token(reply):
+            reply = self._send(call, self._token(token), Priority.URGENT)
+        self._stop_if_disconnected(reply)
         return reply
 
     def _token(self, refused: str) -> str:

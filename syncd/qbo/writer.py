@@ -18,6 +18,7 @@ from syncd.model.observations import Absent, Flawed, Present
 from syncd.model.records import Kind, State
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, Verb, WireWrite
 from syncd.qbo import faults, wire
+from syncd.qbo.batches import TOO_LARGE, BatchSize
 from syncd.qbo.faults import Fault, FaultClass
 from syncd.qbo.limiter import Priority
 from syncd.qbo.lookup import READ_FAILED, batch_items
@@ -58,11 +59,11 @@ class Writer:
     """Sends writes, alone or in batches."""
 
     def __init__(
-        self, transport: Transport, decode: Decode, batch_size: int, company_changed: Callable[[], None]
+        self, transport: Transport, decode: Decode, batches: BatchSize, company_changed: Callable[[], None]
     ) -> None:
         self._transport = transport
         self._decode = decode
-        self._batch_size = batch_size
+        self._batches = batches
         self._company_changed = company_changed
 
     def send(self, writes: Sequence[WireWrite]) -> list[Outcome]:
@@ -74,7 +75,7 @@ class Writer:
         for write in writes:
             _check_ids(write)
         outcomes: dict[int, Outcome] = {}
-        for group in _groups(writes, self._batch_size):
+        for group in _groups(writes, self._batches.now):
             try:
                 found = self._send(group)
             except QboError as error:
@@ -96,6 +97,9 @@ class Writer:
             return [lost] * len(writes)
 
     def _outcomes(self, writes: list[WireWrite], reply: Reply) -> list[Outcome]:
+        if reply.fault is not None and reply.fault.code == TOO_LARGE and len(writes) > 1:
+            self._batches.shrink(len(writes))
+            return [NotSent(f"QuickBooks takes fewer than {len(writes)} operations in a batch.")] * len(writes)
         if reply.fault is not None:
             return [self._faulted(write, reply.fault, reply.tid) for write in writes]
         if reply.status != 200:

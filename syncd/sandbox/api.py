@@ -257,6 +257,8 @@ class Api(Gateway):
         items = items_of(call.content, self._world.switches)
         runner = Batch(self._viewer(call, company), self._world.switches, company.memory, self._world.rng)
         rules = self._world.injector.pick_items(call.items, call.entry)
+        picked = zip(call.items, rules, strict=False)
+        call.entry.item_rules = {target.bid: rule.id for target, rule in picked if rule is not None}
         return "BatchItemResponse", runner.run(items, call.entry.requestid, call.include, rules)
 
 

@@ -166,6 +166,8 @@ class Wire:
         self._entry.status = 0
         if self._transport is None:
             raise RuntimeError("the server does not let connections be cut")
+        if self._transport.is_closing():
+            return  # the caller gave up first
         sock = self._transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

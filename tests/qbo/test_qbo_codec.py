@@ -174,6 +174,7 @@ def test_numbers_make_the_round_trip(number: Decimal) -> None:
 # writing
 
 
+@pytest.mark.failure("F-92")
 def test_a_new_invoice() -> None:
     body = sent(Kind.INVOICE, Verb.CREATE, INVOICE, wishes())
     assert body == {
@@ -297,7 +298,7 @@ def test_quantity_and_rate_only_when_they_make_the_amount(quantity: str, rate: s
     assert bool(explained(line, D(amount))) is kept
 
 
-@pytest.mark.failure("F-23")
+@pytest.mark.failure("F-23", "F-112")
 def test_an_update_keeps_ids_and_what_is_not_ours() -> None:
     changed = msgspec.structs.replace(
         INVOICE,
@@ -352,6 +353,7 @@ def test_a_changed_discount_leaves_the_lines() -> None:
     assert body["Line"][2]["Amount"] == 5
 
 
+@pytest.mark.failure("F-107")
 def test_a_payment_update_is_whole() -> None:
     current = {
         "Id": "3",

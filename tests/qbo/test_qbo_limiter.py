@@ -50,6 +50,7 @@ def test_no_window_is_ever_exceeded(
     assert most_in([at for at, batch in granted if batch], 60.0) <= batches
 
 
+@pytest.mark.failure("F-68")
 def test_many_threads_share_the_windows() -> None:
     clock = ManualClock()
     tested = limiter(clock)

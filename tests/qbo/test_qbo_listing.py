@@ -49,6 +49,7 @@ def still(_: Moving, __: str) -> None:
     """Nothing moves."""
 
 
+@pytest.mark.failure("F-38")
 def test_a_quiet_list_is_read_once() -> None:
     moving = Moving(list(range(2500)), still)
     assert listed(moving) == list(range(2500))
@@ -68,6 +69,7 @@ def test_a_row_that_slips_between_two_pages_is_found() -> None:
     assert len(found) == len(set(found))
 
 
+@pytest.mark.failure("F-38")
 def test_a_list_that_never_rests_fails() -> None:
     def grow(moving: Moving, statement: str) -> None:
         if "COUNT" in statement:

@@ -213,6 +213,7 @@ def test_a_name_that_is_put_right_is_seen_soon(company: Companies, sandbox: Runn
     assert made.books.default_of(Kind.ITEM) == wanted
 
 
+@pytest.mark.failure("F-33")
 def test_a_rate_that_is_entered_is_seen_soon(company: Companies, sandbox: RunningSandbox) -> None:
     clock = ManualClock(datetime.now(UTC))
     made = company({"multicurrency": True}, clock=clock)

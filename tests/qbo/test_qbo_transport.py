@@ -193,6 +193,7 @@ def test_messages_hold_no_token_and_no_body(world: Callable[..., World]) -> None
     assert "secret-body" not in text
 
 
+@pytest.mark.failure("F-121")
 def test_every_request_says_what_it_takes(world: Callable[..., World]) -> None:
     made = world(ok(INFO))
     made.ask()
@@ -310,6 +311,7 @@ def test_a_write_without_a_token_was_not_sent(world: Callable[..., World]) -> No
     assert all(b"/customer" not in request for request in made.server.requests)
 
 
+@pytest.mark.failure("F-2")
 def test_a_write_without_an_identity_is_a_bug(world: Callable[..., World]) -> None:
     for ids in ({"request_id": ""}, {"request_id": "x" * 51}, {"batch_request_id": "b", "batch_item_id": "x" * 11}):
         bad = WireWrite("j", Kind.CLIENT, Verb.CREATE, "Customer", b"{}", **({"request_id": "r"} | ids))
@@ -347,7 +349,13 @@ def test_batch_answers_are_matched_and_missing_ones_are_in_doubt(world: Callable
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [(b"", InDoubt), (html(), InDoubt), (http(b"", status="429 x"), NotSent), (fault("1040"), Refused)],
+    [
+        (b"", InDoubt),
+        (html(), InDoubt),
+        (http(b"", status="429 x"), NotSent),
+        (fault("1040"), NotSent),
+        (fault("4000"), Refused),
+    ],
 )
 def test_a_batch_that_fails_as_a_whole(world: Callable[..., World], answer: bytes, kind: type) -> None:
     made = world(*FACTS, *[answer] * 3)

@@ -133,7 +133,7 @@ def test_one_item_of_a_batch_can_fail(sandbox: RunningSandbox, person: Accountan
     assert [name for name in "abc" if "Fault" in answers[name]] == ["b"]
     assert answers["b"]["Fault"]["Error"][0]["code"] == "10000"
     assert person.count("Customer") == 2
-    sandbox.add_fault("status", level="item", bid="e", when="after", code="5010")
+    rule = sandbox.add_fault("status", level="item", bid="e", when="after", code="5010")
     answers = person.batch(items("d", "e"), requestid="batch-2")
     assert answers["e"]["Fault"]["Error"][0]["code"] == "5010"
     assert person.count("Customer") == 4
@@ -141,6 +141,7 @@ def test_one_item_of_a_batch_can_fail(sandbox: RunningSandbox, person: Accountan
     assert again["e"]["Customer"]["DisplayName"] == "e"
     entry = sandbox.requests(realm=person.realm, endpoint="batch")[1]
     assert (entry["item_faults"], entry["status"], entry["fault_rule"]) == ({"e": "5010"}, 200, None)
+    assert entry["item_rules"] == {"e": rule}
 
 
 def test_rules_match_by_client_requestid_realm_and_method(sandbox: RunningSandbox, person: Accountant) -> None:
