@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from syncd.model.records import Kind
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
-from syncd.reconciler.plan import Brake, Plan
+from syncd.reconciler.plan import Brake, Operation, Plan
 from syncd.report import CycleRequest
 
 
 def lifted(request: CycleRequest, approved: Plan) -> CycleRequest:
     """A person has read the plan: that lifts the brakes for what it holds, and for no more than that."""
-    removals: dict[Kind, int] = dict(request.allow_removals)
-    for operation in (*approved.operations, *approved.withheld):
-        if operation.verb in DESTRUCTIVE_VERBS:
-            removals[operation.kind] = removals.get(operation.kind, 0) + 1
+    read = Counter(o.kind for o in (*approved.operations, *approved.withheld) if o.verb in DESTRUCTIVE_VERBS)
+    asked = request.allow_removals
+    removals = {kind: max(read[kind], asked.get(kind, 0)) for kind in read.keys() | asked.keys()}
     return msgspec.structs.replace(request, approve_first_run=True, allow_removals=removals)
+
+
+def _same(wanted: Operation | None, planned: Operation) -> bool:
+    """Whether it is what was approved. An undo moves versions by itself, step by step; that what it takes back is
+    still what the run left has been looked at anew for this very plan."""
+    if wanted is None or not planned.undoes:
+        return wanted == planned
+    free = {"expected_source": "", "expected_qbo": "", "after": ()}
+    return msgspec.structs.replace(wanted, **free) == msgspec.structs.replace(planned, **free)
 
 
 def as_approved(plan: Plan, approved: Plan) -> tuple[Plan, int]:
@@ -26,7 +36,7 @@ def as_approved(plan: Plan, approved: Plan) -> tuple[Plan, int]:
     """
     reviewed = (*approved.operations, *approved.withheld)
     wanted = {operation.id: operation for operation in reviewed}
-    kept = tuple(o for o in plan.operations if wanted.get(o.id) == o or o.verb is Verb.HOLD)
+    kept = tuple(o for o in plan.operations if _same(wanted.get(o.id), o) or o.verb is Verb.HOLD)
     done = {operation.id for operation in kept}
     refused = sum(1 for o in reviewed if o.id not in done and o.verb is not Verb.HOLD)
     left = tuple(o.id for o in plan.operations if o.id not in done)

@@ -61,6 +61,27 @@ def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Find
             "QuickBooks numbers invoices itself; the source's numbers are not sent and QuickBooks' come back.",
             "To keep the source's: Settings, Sales, Custom transaction numbers.",
         )
+    if facts.custom_numbers and "number" not in fields:
+        yield Finding(
+            "warning",
+            "numbers",
+            "QuickBooks leaves numbers to us, and the source has none: invoices would go out without a number.",
+            "Map invoice.number, or switch off Settings, Sales, Custom transaction numbers.",
+        )
+    if facts.custom_numbers and "number" in fields:
+        yield Finding(
+            "ok",
+            "numbers",
+            "The source numbers invoices. Whoever enters one in QuickBooks is offered the number after the last one, "
+            "from the same series: it has to be changed there, or the source's own next one is held.",
+        )
+    if facts.tracks:
+        yield Finding(
+            "warning",
+            "required fields",
+            f"The company keeps {' and '.join(facts.tracks)}, which syncd does not send: what it creates has none.",
+            "Set them in QuickBooks afterwards (syncd leaves them as they are), or give the customer a default there.",
+        )
     if not facts.sales_tax and "tax" in fields and not settings.allow_tax_drop:
         yield Finding(
             "warning",

@@ -40,11 +40,12 @@ from syncd import configfile, profiles
 from syncd.errors import ConfigError
 from syncd.model.facts import Settings
 from syncd.model.values import decimal_of
-from syncd.qbo.settings import QboConfig
+from syncd.qbo.settings import QboConfig, is_loopback
 from syncd.reconciler.policy import Limits
 from syncd.sources.registry import SourceConfig
 
 DEFAULT_PATH = Path("/etc/syncd/config.toml")
+STATE_DIRECTORY = Path("/var/lib/syncd")
 _STATE_URL = re.compile(r"sqlite:///.+|postgresql\+psycopg://.+")
 
 
@@ -83,6 +84,7 @@ class SyncdConfig(_Section):
     poll_interval_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     poll_jitter_seconds: Annotated[int, Field(ge=0, le=3_600)] = 15
     audit_time: str = "02:30"
+    epoch_file: str = ""
 
     @field_validator("state_url")
     @classmethod
@@ -119,12 +121,18 @@ class SyncdConfig(_Section):
 
 
 class HttpConfig(_Section):
-    """``[http]``: the one port with metrics and health. There is no password: keep it on loopback or behind a proxy."""
+    """``[http]``: the one port. Off loopback it shows metrics and health; whatever else there is needs ``token``."""
 
     bind: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    token: Annotated[SecretStr, Field(min_length=16)] | None = None
     max_body_bytes: Annotated[int, Field(ge=0, le=16_777_216)] = 65_536
     max_concurrency: Annotated[int, Field(ge=1, le=1_000)] = 32
+
+    @property
+    def local(self) -> bool:
+        """Whether only programs on this machine reach the port."""
+        return is_loopback(self.bind)
 
 
 class CompanyConfig(_Section):
@@ -174,6 +182,15 @@ class AppConfig(_Section):
     def path(self) -> Path:
         """The file this was read from."""
         return self._path
+
+    @property
+    def epoch_path(self) -> Path:
+        """Where is noted how far the state has come; a relative path starts where the configuration is."""
+        if self.syncd.epoch_file:
+            return self.path.parent / self.syncd.epoch_file
+        state = self.syncd.state_url.get_secret_value()
+        file = state.removeprefix("sqlite:///").partition("?")[0]
+        return Path(f"{file}.epoch") if state.startswith("sqlite:///") else STATE_DIRECTORY / "epoch"
 
     @property
     def companies(self) -> tuple[CompanyConfig, ...]:

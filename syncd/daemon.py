@@ -6,21 +6,23 @@ holds up another. Signals are taken by the main thread alone, between two heartb
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import signal
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from syncd import __version__, log, web
+from syncd import __version__, log, web, webhooks
 from syncd.clock import Clock
 from syncd.config import AppConfig, CompanyConfig, load_config
 from syncd.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError
@@ -37,6 +39,10 @@ _TICK_SECONDS = 1.0
 _STOP_TICK_SECONDS = 0.5
 _THREADS_PER_COMPANY = 2
 """One for the cycle, one for an audit that waits for the cycle to end."""
+_HINT_DELAY = timedelta(seconds=1)
+"""Changes made together come in several deliveries: wait for the others."""
+_HINT_GAP = timedelta(seconds=10)
+"""Between the beginnings of two cycles that webhooks bring forward: our own writes come back as events as well."""
 _EVENTS = {EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "skipped", EVENT_JOB_ERROR: "failed"}
 _UTC = "UTC"
 
@@ -66,6 +72,8 @@ class Daemon:
         period = self._notifier.watchdog_seconds
         self._heartbeat = min(_HEARTBEAT_SECONDS, period / 4) if period else _HEARTBEAT_SECONDS
         self._last_pulse = clock.monotonic()
+        self._receiver = webhooks.Receiver(self.hint, clock=clock, metrics=metrics)
+        self._receiver.configure(config.companies)
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -81,7 +89,7 @@ class Daemon:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # threads inherit it: only sigtimedwait sees them
         try:
             listener = web.bind(self.config.http)
-            app = web.create_app(self._metrics.registry, self.health, max_body_bytes=self.config.http.max_body_bytes)
+            app = web.create_app(self._metrics.registry, self.health, self.config.http, self._receiver)
             with web.serving(listener, app, max_concurrency=self.config.http.max_concurrency):
                 self.start()
                 self._notifier.ready()
@@ -114,16 +122,40 @@ class Daemon:
         due = self.schedule()
         companies: dict[str, dict[str, Any]] = {}
         for name, runner in list(self._runners.items()):
+            outcome, detail = runner.ended
             companies[name] = {
                 "ready": runner.ready,
-                "outcome": runner.outcome,
-                "detail": runner.detail,
+                "outcome": outcome,
+                "detail": detail,
                 "ended_at": runner.ended_at,
                 "next_cycle_at": due.get(name, {}).get("cycle"),
                 "next_audit_at": due.get(name, {}).get("audit"),
             }
         ready = not self._stopping and all(company["ready"] for company in companies.values())
         return web.Health(alive=self._alive(), ready=ready, companies=companies)
+
+    def hint(self, name: str) -> None:
+        """QuickBooks says that something changed in a company: look soon. Hints that come together are one cycle, and
+        one that comes while the company is at work is followed when that has ended."""
+        runner = self._runners.get(name)
+        if runner is not None:
+            runner.hinted = True
+            self._follow_hint(runner)
+
+    def _follow_hint(self, runner: CompanyRunner) -> None:
+        if not runner.hinted or runner.busy or self._stopping:
+            return
+        soon = self._clock.now() + _HINT_DELAY
+        at = max(soon, runner.began_at + _HINT_GAP) if runner.began_at is not None else soon
+        job = self._scheduler.get_job(f"cycle:{runner.name}")
+        if job is not None and job.next_run_time is not None and job.next_run_time > at:
+            with contextlib.suppress(JobLookupError):  # removed meanwhile, with its company
+                self._scheduler.modify_job(job.id, next_run_time=at)
+
+    def _work(self, runner: CompanyRunner, work: Callable[[], None]) -> None:
+        """One job of a company, then whatever was hinted meanwhile."""
+        work()
+        self._follow_hint(runner)
 
     def reload(self) -> bool:
         """Read the configuration again. A bad one is refused, and everything goes on as it was."""
@@ -146,11 +178,13 @@ class Daemon:
         old, self.config = self.config, config
         fixed = {
             "syncd.state_url": old.syncd.state_url != config.syncd.state_url,
+            "syncd.epoch_file": old.syncd.epoch_file != config.syncd.epoch_file,
             "syncd.encryption_key": old.syncd.encryption_key != config.syncd.encryption_key,
             "http": old.http != config.http,
         }
         if waiting := [key for key, changed in fixed.items() if changed]:
             _logger.warning("reload_needs_restart", settings=waiting)
+        self._receiver.configure(config.companies)
         wanted = {company.name: company for company in config.companies}
         known = {company.name: company for company in old.companies}
         for name in known.keys() - wanted.keys():
@@ -176,10 +210,11 @@ class Daemon:
         settings = self.config.syncd
         runner = self._runners[name]
         self._scheduler.add_job(
-            runner.cycle,
+            self._work,
             IntervalTrigger(
                 seconds=settings.poll_interval_seconds, jitter=settings.poll_jitter_seconds or None, timezone=_UTC
             ),
+            args=(runner, runner.cycle),
             id=f"cycle:{name}",
             executor=f"company:{name}",
             next_run_time=self._clock.now(),
@@ -188,8 +223,9 @@ class Daemon:
         at = settings.audit_at
         if at is not None:
             self._scheduler.add_job(
-                runner.audit,
+                self._work,
                 CronTrigger(hour=at.hour, minute=at.minute, timezone=_UTC),
+                args=(runner, runner.audit),
                 id=f"audit:{name}",
                 executor=f"company:{name}",
                 replace_existing=True,
@@ -240,7 +276,7 @@ class Daemon:
     def _beat(self) -> None:
         if self._alive():
             self._notifier.alive()
-        self._say(", ".join(f"{name}: {runner.outcome}" for name, runner in self._runners.items()))
+        self._say(", ".join(f"{name}: {runner.ended[0]}" for name, runner in self._runners.items()))
 
     def _say(self, text: str) -> None:
         if text != self._status:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from syncd import profiles
+from syncd import log, profiles
 from syncd.audit import Auditor
 from syncd.checkup import check_books
 from syncd.clock import Clock
 from syncd.cycle import Cycle, scope_digest
-from syncd.errors import ConfigError
+from syncd.epoch import Witness
+from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, StateError, SyncdError
 from syncd.expenses import BillingSource
-from syncd.grant import StoredGrant
+from syncd.grant import GrantWatch, StoredGrant, grant_findings
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
 from syncd.model.lens import Projection
@@ -25,6 +28,7 @@ from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.outlook import lens_of
+from syncd.owing import SORTS, oldest, owed
 from syncd.parts import Parts
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
@@ -42,6 +46,8 @@ from syncd.state.values import OPEN_JOURNAL_STATES, LinkState
 if TYPE_CHECKING:
     from syncd.config import AppConfig, CompanyConfig
 
+_logger = log.get_logger(__name__)
+
 
 class Engine:
     """Everything that can be done with one company. Not shared between threads; two of them never share a state row
@@ -53,20 +59,26 @@ class Engine:
         self._cycle = Cycle(parts)
         self._held_before: set[tuple[Kind, str]] = set()
         self._counted_links = False
+        self._grant = parts.store.tokens(parts.books.environment, parts.books.realm_id)
+        self._watch = GrantWatch()
 
     @classmethod
     def build(
         cls,
-        app: AppConfig,
+        app: AppConfig | None,
         company: CompanyConfig,
         *,
         store: Store,
         clock: Clock,
         metrics: Metrics,
         stop: threading.Event,
+        epoch_file: Path | None = None,
     ) -> Engine:
-        """Put one company together from its configuration. Opens no connection yet."""
-        del app  # everything a company needs stands in its own section
+        """Put one company together from its configuration. Opens no connection yet.
+
+        ``epoch_file``: where is noted how far the state has come, where that is not said in ``app``.
+        """
+        noted_in = epoch_file or (app.epoch_path if app is not None else None)
 
         def count_reads(number: int) -> None:
             used = store.add_reads(company.name, clock.now().strftime("%Y-%m"), number)
@@ -107,8 +119,11 @@ class Engine:
             batch_size=company.qbo.batch_size,
             count=count,
             lease_held=metrics.lease_held.labels(company.name).set,
+            witness=Witness(noted_in) if noted_in is not None else None,
         )
-        return cls(parts, metrics)
+        engine = cls(parts, metrics)
+        engine._observe_halt()  # a halt outlives a restart, and so must its alert
+        return engine
 
     @property
     def parts(self) -> Parts:
@@ -117,16 +132,19 @@ class Engine:
 
     def reconcile(self, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """One cycle, or with ``dry_run`` its plan alone."""
-        report = self._cycle.run(request, progress)
-        if not request.dry_run:
-            self._observe(report)
-        return report
+        self._warn_of_ending()
+        return self._run(request, progress)
 
     def reload(self, kind: Kind, name: str, *, dry_run: bool = False, progress: Progress | None = None) -> CycleReport:
         """Make one record of the source, and the payments on it, what QBO holds (R-34). Raises ``StateError`` for one
         that was never saved there."""
         request = CycleRequest(dry_run=dry_run, reload=slots_of(self._parts, kind, name))
         return self.reconcile(request, progress)
+
+    def undo(self, run_id: str, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
+        """Take back what one run wrote, or with ``dry_run`` the plan of that. Raises ``StateError`` for a run that is
+        not known or cannot be undone as a whole."""
+        return self.reconcile(msgspec.structs.replace(request, undo=run_id), progress)
 
     def apply(self, file: PlanFile, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """Apply a saved plan as it is: whatever is not planned in the same way now is refused, record by record."""
@@ -137,11 +155,21 @@ class Engine:
             raise ConfigError("The configuration changed since the plan was made.", remedy="Make a new plan.")
         if file.expired(parts.clock.now()):
             raise ConfigError("The plan is too old to be applied.", remedy="Make a new plan.")
-        report = self._cycle.run(request, progress, approved=file.plan)
-        self._observe(report)
+        request = msgspec.structs.replace(request, undo=file.undo)
+        return self._run(request, progress, approved=file.plan)
+
+    def _run(self, request: CycleRequest, progress: Progress | None, *, approved: Plan | None = None) -> CycleReport:
+        try:
+            report = self._cycle.run(request, progress, approved=approved)
+        except SyncdError as error:
+            if not request.dry_run:
+                self._observe_failure(error)
+            raise
+        if not request.dry_run:
+            self._observe(report)
         return report
 
-    def plan_file(self, plan: Plan) -> PlanFile:
+    def plan_file(self, plan: Plan, *, undo: str = "") -> PlanFile:
         """A plan, tied to this company and its configuration, ready to be saved."""
         parts = self._parts
         return PlanFile(
@@ -151,6 +179,7 @@ class Engine:
             scope_digest=parts.scope_digest,
             made_at=parts.clock.now(),
             plan=plan,
+            undo=undo,
         )
 
     def audit(self, progress: Progress | None = None) -> AuditReport:
@@ -179,12 +208,46 @@ class Engine:
         parts = self._parts
         pinned = parts.store.company(parts.company)
         name = pinned.realm_name if pinned is not None else ""
-        return [*parts.source.check(), *check_books(parts.books, parts.settings, parts.source, pinned_name=name)]
+        return [
+            *parts.source.check(),
+            *check_books(parts.books, parts.settings, parts.source, pinned_name=name),
+            *grant_findings(self._grant.load(), parts.clock.now()),
+        ]
 
     def close(self) -> None:
         """Give back connections."""
         self._parts.source.close()
         self._parts.books.close()
+
+    def _warn_of_ending(self) -> None:
+        """Say in the log, in good time, that the connection to QuickBooks is going to end (F-60)."""
+        clock = self._parts.clock
+        if self._watch.due(clock.monotonic()):
+            for ending in self._watch.news(self._grant.load(), clock.now()):
+                _logger.warning(
+                    "connection_ends",
+                    company=self._parts.company,
+                    part=ending.part,
+                    ends_at=ending.at.isoformat(),
+                    days_left=ending.days_left,
+                    text=ending.text,
+                    remedy=ending.remedy,
+                )
+
+    def _observe_failure(self, error: SyncdError) -> None:
+        """Count a cycle that ended with an error, and the brake that it was, if it was one."""
+        metrics, company = self._metrics, self._parts.company
+        metrics.cycles.labels(company, "busy" if error.exit_code == EXIT_BUSY else "failed").inc()
+        if isinstance(error, IdentityChanged):
+            metrics.brakes_tripped.labels(company, "identity").inc()
+        elif type(error) is StateError:
+            metrics.brakes_tripped.labels(company, "state").inc()
+        with suppress(StateError):
+            self._observe_halt()
+
+    def _observe_halt(self) -> None:
+        known = self._parts.store.company(self._parts.company)
+        self._metrics.halted.labels(self._parts.company).set(known is not None and known.halted_since is not None)
 
     def _observe(self, report: CycleReport) -> None:
         """Bring the metrics up to date after a run."""
@@ -192,11 +255,8 @@ class Engine:
         metrics.cycles.labels(company, report.outcome).inc()
         metrics.cycle_duration.labels(company, report.outcome).observe(report.duration_seconds)
         if report.outcome in {"ok", "held"}:
-            now = parts.clock.now()
-            parts.store.record_success(company, now)
-            metrics.last_success.labels(company).set(now.timestamp())
-        known = parts.store.company(company)
-        metrics.halted.labels(company).set(known is not None and known.halted_since is not None)
+            metrics.last_success.labels(company).set(parts.clock.now().timestamp())
+        self._observe_halt()
         if report.applied or not self._counted_links:
             for kind, number in parts.store.count_links(company).items():
                 metrics.records_linked.labels(company, kind).set(number)
@@ -213,6 +273,9 @@ class Engine:
         for state in OPEN_JOURNAL_STATES:
             metrics.journal_entries.labels(company, state).set(waiting.get(state, 0))
         metrics.records_dirty.labels(company).set(parts.store.dirty_count(company))
+        since = oldest(owed(parts.store, company))
+        for what in SORTS:
+            metrics.oldest_owed.labels(company, what).set(since[what].timestamp() if what in since else 0)
 
 
 def _billed(store: Store, company: str, ids: Collection[str] | None) -> dict[str, Billed]:

@@ -10,13 +10,14 @@
     │   └── IdentityChanged         company or source is not the one pinned at connect         (company, exit 4)
     ├── SourceError
     │   ├── SourceUnavailable       cannot be reached or read now                              (company, retry)
+    │   │   └── SourceBehind        shows a state from before our own last write               (company, retry)
     │   └── SourceMisconfigured     mapping and tables do not fit                              (company, exit 78)
     └── QboError
         ├── QboUnavailable          no usable answer; the outcome of a write is unknown        (company, retry)
         ├── QboThrottled            refused by a limit before any work was done                (company, retry)
         ├── QboRefused              a fault about this request; repeating it cannot help       (record)
         ├── QboStale                the record moved on since it was read (5010)               (record)
-        ├── ReconnectNeeded         the grant is dead: a person has to connect again           (company)
+        ├── ReconnectNeeded         the grant is dead: a person has to connect again           (company, exit 77)
         └── WrongCompany            realm, app or environment do not belong together           (company)
 
 ``reach`` says how far the damage goes, ``retryable`` whether the same call may succeed later without a change,
@@ -25,6 +26,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar, Literal
 
 Reach = Literal["record", "run", "company", "process"]
@@ -36,6 +38,7 @@ EXIT_HELD = 3
 EXIT_HALTED = 4
 EXIT_UNKNOWN_OUTCOME = 5
 EXIT_BUSY = 75
+EXIT_RECONNECT = 77
 EXIT_CONFIG = 78
 
 
@@ -110,6 +113,14 @@ class SourceUnavailable(SourceError):  # noqa: N818 - as above
     retryable = True
 
 
+class SourceBehind(SourceUnavailable):
+    """The source lacks what syncd wrote into it at ``written_at``: a replica that lags behind, or a restored backup."""
+
+    def __init__(self, message: str, *, remedy: str, written_at: datetime) -> None:
+        super().__init__(message, remedy=remedy)
+        self.written_at = written_at
+
+
 class SourceMisconfigured(SourceError):  # noqa: N818 - as above
     """The mapping names tables or columns that are not there, or types that cannot be read."""
 
@@ -157,6 +168,8 @@ class QboStale(QboError):  # noqa: N818 - as above
 
 class ReconnectNeeded(QboError):  # noqa: N818 - as above
     """``invalid_grant`` after a second look at the stored token: only a person can connect again."""
+
+    exit_code = EXIT_RECONNECT
 
 
 class WrongCompany(QboError):  # noqa: N818 - as above

@@ -12,11 +12,12 @@ under the lease, when its turn has come.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from syncd.errors import QboError
-from syncd.links import LinkBook
+from syncd.links import LinkBook, record_name
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
@@ -24,6 +25,7 @@ from syncd.outbox import Flight, Outbox, Parcel, intent_of
 from syncd.ports import BooksWriter, Journal, Progress
 from syncd.reconciler.plan import Operation, Plan
 from syncd.reconciler.reconcile import waves
+from syncd.seen import Slot
 from syncd.settling import Settler, Tally
 from syncd.sources.base import Source
 from syncd.state.values import JournalState, Lease
@@ -34,7 +36,8 @@ SOURCE_CHUNK = 100
 
 
 class Applied(msgspec.Struct):
-    """What became of a plan: counts, and the records to be decided again at once because they moved on meanwhile."""
+    """What became of a plan: counts, and the records to be decided again at once because they moved on meanwhile.
+    ``remarks``: by operation, why an undo could not do it (empty: it could, after all)."""
 
     applied: int = 0
     failed: int = 0
@@ -43,6 +46,7 @@ class Applied(msgspec.Struct):
     stale: list[Operation] = []
     undone: list[Operation] = []
     stopped: bool = False
+    remarks: dict[str, str] = {}
 
 
 class Executor:
@@ -75,6 +79,8 @@ class Executor:
             journal=journal, lease=lease, run_id=run_id, books=books, links=links, settler=settler, count=count
         )
         self._returning: list[tuple[Operation, Record | None]] = []
+        self._moved_on: set[Slot] = set()
+        """Records whose create was answered with what they were long ago: looked at again, whatever else is written."""
 
     def apply(
         self,
@@ -90,15 +96,18 @@ class Executor:
         confirmed: set[str] = set()
         planned = {operation.id for operation in plan.writes}
         report = _Counter(len(plan.writes), progress)
-        for wave in waves(plan.operations):
-            ready: list[Operation] = []
-            blocked: list[Operation] = []
-            for operation in wave:
-                met = all(name in confirmed or name not in planned for name in operation.after)
-                (ready if met else blocked).append(operation)
-            self._block(result, blocked)
-            confirmed |= self._apply_wave(self._chunks(ready), raw, current, result, report)
-            self._carry_back(result)
+        try:
+            for wave in waves(plan.operations):
+                ready: list[Operation] = []
+                blocked: list[Operation] = []
+                for operation in wave:
+                    met = all(name in confirmed or name not in planned for name in operation.after)
+                    (ready if met else blocked).append(operation)
+                self._block(result, blocked)
+                confirmed |= self._apply_wave(self._chunks(ready), raw, current, result, report)
+                self._carry_back(result)
+        finally:
+            self._outbox.rest()  # whatever happened here: nobody else begins while something of ours is on its way
         self._park(result.undone)
         return result
 
@@ -207,8 +216,8 @@ class Executor:
         operations = [operation for operation, _ in work]
         drafts = [self._source_write(operation, record) for operation, record in work]
         intents = [
-            intent_of(self._run_id, operation, body=msgspec.json.encode(draft))
-            for operation, draft in zip(operations, drafts, strict=True)
+            intent_of(self._run_id, operation, body=msgspec.json.encode(draft), pre_image=_image(operation, current))
+            for (operation, current), draft in zip(work, drafts, strict=True)
         ]
         entries = self._journal.intend(self._lease, intents, sent=True)
         writes = [
@@ -216,11 +225,15 @@ class Executor:
         ]
         outcomes = self._source.write(writes)
         pairs = [(operation, entry.id) for operation, entry in zip(operations, entries, strict=True)]
-        return self._conclude(pairs, outcomes, result, {})
+        told = {write.journal_id: write.record for write in writes}
+        return self._conclude(pairs, outcomes, result, {}, told)
 
     def _source_write(self, operation: Operation, current: Record | None) -> SourceWrite:
         record = operation.record
-        if record is not None and operation.verb in {Verb.CREATE, Verb.UPDATE}:
+        kept_id = operation.qbo_id
+        if operation.undoes:
+            kept_id = str(getattr(record, "external_id", ""))
+        elif record is not None and operation.verb in {Verb.CREATE, Verb.UPDATE}:
             record = to_source_ids(
                 record,
                 source_id=operation.source_id,
@@ -236,7 +249,7 @@ class Executor:
             expected_version=operation.expected_source,
             fields=operation.fields,
             record=record,
-            qbo_id=operation.qbo_id,
+            qbo_id=kept_id,
         )
 
     # ---- both
@@ -247,16 +260,24 @@ class Executor:
         outcomes: Sequence[Outcome],
         result: Applied,
         current: Mapping[tuple[Kind, str], Record],
+        told: Mapping[str, Record | None] = MappingProxyType({}),
     ) -> set[str]:
-        """Store what is known of a chunk, and note what QBO decided that the source has to take back."""
+        """Store what is known of a chunk, and note what QBO decided that the source has to take back.
+
+        ``told``: what the source was told, by journal id.
+        """
         tally = Tally()
         confirmed: set[str] = set()
         for (operation, journal_id), outcome in zip(pairs, outcomes, strict=True):
             match outcome:
-                case Done(after=after, tid=tid):
+                case Done(after=after, tid=tid, moved_on=moved_on):
                     holds = len(tally.held)
-                    link = self._settler.confirmed(tally, operation, journal_id, after, tid)
+                    link = self._settler.confirmed(tally, operation, journal_id, after, tid, told.get(journal_id))
                     confirmed.add(operation.id)
+                    if moved_on:
+                        self._moved_on.add(record_name(*operation.key))
+                    if record_name(*operation.key) in self._moved_on:
+                        self._settler.again(tally, operation, "it was changed in QuickBooks since", at_once=True)
                     result.applied += 1
                     result.held += len(tally.held) - holds  # written, and the amounts do not agree
                     back = _return_trip(operation, after, link.source_base, link.qbo_base)
@@ -285,6 +306,11 @@ class Executor:
         returning, self._returning = self._returning, []
         if returning:
             self._write_source(returning, result)
+
+
+def _image(operation: Operation, current: Record | None) -> bytes:
+    """What the source holds before a write, for the undo log; nothing where the record does not exist yet."""
+    return msgspec.json.encode(current) if current is not None and operation.verb is not Verb.CREATE else b""
 
 
 class _Counter:

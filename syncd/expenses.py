@@ -19,7 +19,7 @@ from syncd.model.observations import Absent, Flawed, Present
 from syncd.model.records import Bill, Expense, Kind
 from syncd.model.writes import Conflict, Done, Outcome, Refused, SourceWrite, Verb
 from syncd.reconciler.billing import Billed, bills_of
-from syncd.sources.base import Finding, KindCapability, Source, SourceChanges
+from syncd.sources.base import Finding, KindCapability, LoggedWrite, Source, SourceChanges
 
 Remembered = Callable[[Collection[str] | None], Mapping[str, Billed]]
 """The bills of these ids that are linked, or were, or are just being made; of all ids (None)."""
@@ -61,6 +61,10 @@ class BillingSource:
     def identity(self) -> str:
         """That of the source itself."""
         return self._inner.identity()
+
+    def scope(self) -> str:
+        """That of the source itself; what bills are made by is in the settings."""
+        return self._inner.scope()
 
     def capabilities(self) -> Mapping[Kind, KindCapability]:
         """Bills instead of expenses."""
@@ -233,6 +237,10 @@ class BillingSource:
     def settled(self, journal_ids: Sequence[str]) -> Mapping[str, str]:
         """What the source itself knows; a write to a bill is simply repeated."""
         return self._inner.settled(journal_ids)
+
+    def last_writes(self, limit: int) -> Sequence[LoggedWrite]:
+        """What the source itself knows; a bill shows as its expenses."""
+        return self._inner.last_writes(limit)
 
 
 def _mark_of(watermark: str) -> _Mark:

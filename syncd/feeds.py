@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from syncd import behind
 from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.parts import Parts
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from syncd.qbo.books import BooksChanges
 
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
+TRIES = 2
+"""How often a write that is answered and not taken is made (correctness.md section 3: planned is not actual)."""
+
+Key = tuple[Kind, str, str]
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -50,9 +56,17 @@ def observe(parts: Parts, request: CycleRequest) -> Observed:
     dirty = parts.store.dirty(parts.company, horizon)
     if books is not None and not request.every_dirty:
         dirty = _with_waiting(parts, dirty, books)
+    if dirty or _has_news(changes, books):
+        behind.check(parts)
     counts = {kind.value: count for kind, count in changes.counts.items()}
     cursors = Cursors(qbo=qbo_cursor, source=changes.watermark, counts=counts)
     return Observed(changes=changes, books=books, dirty=dirty, cursors=cursors, before=before)
+
+
+def _has_news(changes: SourceChanges, books: BooksChanges | None) -> bool:
+    """Whether there is anything to decide."""
+    here = any(changes.changed.values()) or any(changes.suspects.values())
+    return here or (books is not None and (any(books.records.values()) or any(books.tombstones.values())))
 
 
 def _with_waiting(parts: Parts, due: list[Dirty], books: BooksChanges) -> list[Dirty]:
@@ -70,22 +84,40 @@ def _with_waiting(parts: Parts, due: list[Dirty], books: BooksChanges) -> list[D
 
 def rails(parts: Parts, company: Company, observed: Observed, gathered: Gathered) -> Rails:
     """What the brakes look at, beside the operations themselves."""
-    emptied = any(count == 0 for count in observed.changes.counts.values())
+    listed = _listed(parts, observed)
+    emptied = any(count == 0 for count in listed.values())
     linked = parts.store.count_links(parts.company) if gathered.entries or emptied else {}
+    keys = [(e.kind, e.known.source_id, e.known.qbo_id) for e in gathered.entries if e.known is not None]
     return Rails(
         linked=linked,
-        counts=observed.changes.counts,
+        listed=listed,
         missing=gathered.missing,
-        churned=_churned(parts, gathered),
+        churned=_churned(parts, keys),
+        stuck=_stuck(parts, keys),
         first_run=company.first_run_approved_at is None,
         scope_changed=bool(company.scope_digest) and company.scope_digest != parts.scope_digest,
-        halted=company.halt_reason if company.halted_since is not None else "",
+        halted=company.halt_reason if company.halted_since is not None and company.restored_at is None else "",
+        restored=company.halt_reason if company.restored_at is not None else "",
     )
 
 
-def _churned(parts: Parts, gathered: Gathered) -> frozenset[tuple[Kind, str, str, str]]:
+def _listed(parts: Parts, observed: Observed) -> dict[tuple[Side, Kind], int]:
+    """How many records each side lists. QBO is asked for whole lists only where its feed could not be trusted; what
+    the feed or a read by id names as gone is counted one by one, as missing."""
+    listed = {(Side.SOURCE, kind): count for kind, count in observed.changes.counts.items()}
+    for kind, ids in observed.books.inventory.items() if observed.books is not None else ():
+        listed[Side.QBO, kind] = len(ids & parts.store.linked_ids(parts.company, kind, Side.QBO))
+    return listed
+
+
+def _stuck(parts: Parts, keys: Sequence[Key]) -> frozenset[tuple[Kind, str, str, Side]]:
+    """Records that a side was told again and again, answered, and did not take (planned is not what came back)."""
+    kept = parts.store.not_taken(parts.company, keys) if keys else {}
+    return frozenset((*key, side) for key, sides in kept.items() for side, often in sides.items() if often >= TRIES)
+
+
+def _churned(parts: Parts, keys: Sequence[Key]) -> frozenset[tuple[Kind, str, str, str]]:
     """Fields that were written often lately without a new value at their origin (F-52)."""
-    keys = [(e.kind, e.known.source_id, e.known.qbo_id) for e in gathered.entries if e.known is not None]
     if not keys:
         return frozenset()
     limits = parts.policy.limits

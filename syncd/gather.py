@@ -8,7 +8,7 @@ that leads to a write is made from two fresh observations.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from syncd.links import LinkBook, record_name
@@ -49,6 +49,7 @@ class Gatherer:
         ids: frozenset[str] = frozenset(),
         reload: frozenset[Slot] = frozenset(),
         linked_in_qbo: Mapping[Kind, frozenset[str]] = MappingProxyType({}),
+        undone: Callable[[], frozenset[Slot]] = frozenset,
     ) -> None:
         self._source = source
         self._books = books
@@ -56,7 +57,7 @@ class Gatherer:
         self._lens = lens
         self._policy = policy
         self._settings = settings
-        self._in_doubt = in_doubt
+        self._in_doubt = frozenset(record_name(*slot) for slot in in_doubt)
         self._words = words
         self._word_of = {record_name(*slot): answer for slot, answer in words.items()}
         self._only = only
@@ -65,6 +66,7 @@ class Gatherer:
             name for slot in reload for name in (record_name(*slot), record_name(slot[0], "", slot[2]))
         )
         self._linked_in_qbo = linked_in_qbo
+        self._undone = undone
         self._scene = Scene(source, books, links)
         self._needs = Needs(self._scene, policy, settings, source, books, links)
         self._look = LookUp(books, links, policy, settings, self._scene)
@@ -153,7 +155,9 @@ class Gatherer:
         for kind, members in by_kind.items():
             self._scene.load(kind, source_ids=[s for _, s, _ in members if s], qbo_ids=[q for _, _, q in members if q])
             for _, source_id, qbo_id in members:
-                self._scene.seen[self._scene.slot(kind, source_id=source_id, qbo_id=qbo_id)].forced = True
+                # What is noted of a record of the source may name a look-alike in QBO: that is no pair.
+                slot = self._scene.slot(kind, source_id=source_id, qbo_id="" if source_id else qbo_id)
+                self._scene.seen[slot].forced = True
 
     def _narrow(self) -> None:
         """Keep what the operator asked for (and, later, what that needs)."""
@@ -187,7 +191,7 @@ class Gatherer:
         """Our own writes come back through both feeds: same content, other version. Nothing to decide."""
         for slot, seen in list(self._scene.seen.items()):
             link = seen.link
-            if link is None or seen.forced or slot in self._in_doubt:
+            if link is None or seen.forced or record_name(*slot) in self._in_doubt:
                 continue
             if link.state is LinkState.IGNORED:
                 del self._scene.seen[slot]
@@ -258,8 +262,9 @@ class Gatherer:
         raw: dict[tuple[Kind, str], bytes] = {}
         current: dict[tuple[Kind, str], Record] = {}
         missing: dict[tuple[Side, Kind], int] = {}
+        undone = frozenset(record_name(*slot) for slot in self._undone()) if self._scene.seen else frozenset()
         for slot, seen in self._scene.seen.items():
-            entry = self._entry(slot, seen)
+            entry = self._entry(slot, seen, undone=record_name(*slot) in undone)
             if entry is None:
                 quiet.add(slot)
                 continue
@@ -282,14 +287,13 @@ class Gatherer:
         ]
         self._links.load_refs(wanted, Side.QBO)
 
-    def _entry(self, slot: Slot, seen: Seen) -> Entry | None:
-        kind, source_id, _ = slot
-        link = seen.link
+    def _entry(self, slot: Slot, seen: Seen, *, undone: bool) -> Entry | None:
+        kind, link = slot[0], seen.link
         found = self._look.candidates.get(slot, ())
         candidates = candidates_of(found)
         qbo = seen.qbo
         source = seen.source
-        if link is None:
+        if link is None or not (link.source_id and link.qbo_id):  # a note about one record is no pair
             if source is None and qbo is None:
                 return None
             if qbo is None:
@@ -305,10 +309,11 @@ class Gatherer:
             qbo=qbo if qbo is not None else UNCHANGED,
             known=_known(link) if link is not None else None,
             candidates=candidates,
-            in_doubt=slot in self._in_doubt or (kind, source_id, "") in self._in_doubt,
+            in_doubt=record_name(*slot) in self._in_doubt,
             word=word,
             asked=asked,
             claimed=self._look.claimed.get(slot, ""),
+            undone=undone,
         )
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import msgspec
 
 from syncd.errors import ReconnectNeeded
-from syncd.state.tokens import StateTokenStore
+from syncd.heartbeat import heartbeat, holder, is_gone
+from syncd.sources.base import Finding
+from syncd.state.tokens import LOCK_TTL_SECONDS, StateTokenStore
 from syncd.state.values import Tokens
+
+WARN_DAYS = (30, 14, 7, 2)
+"""So many days before a grant ends a person is told (F-60)."""
+_LOOK_SECONDS = 3600.0
+_REPEAT = timedelta(days=1)
 
 
 class StoredGrant:
@@ -33,10 +44,91 @@ class StoredGrant:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only one who renews this grant."""
-        with self._store.lock():
+        """Be the only one who renews this grant, however long Intuit takes; a process that was killed while it did is
+        not waited for (F-55, F-56)."""
+        with (
+            self._store.lock(holder=holder("refresh"), gone=is_gone) as lease,
+            heartbeat(self._store, lease, LOCK_TTL_SECONDS, threading.Event()),
+        ):
             yield
 
     def mark_broken(self, reason: str) -> None:
         """Remember that the grant is dead, for ``syncd status`` and the metrics."""
         self._store.mark_broken(reason)
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """An end of a grant that is near. ``part``: ``idle`` (moves with every renewal, about 100 days) or ``hard`` (five
+    years after consent, protocol.md 2.6). ``threshold``: the one of ``WARN_DAYS`` that was passed last."""
+
+    part: str
+    at: datetime
+    days_left: int
+    threshold: int
+
+    @property
+    def text(self) -> str:
+        """A sentence for the operator."""
+        when = f"{self.at:%Y-%m-%d %H:%M} UTC"
+        if self.days_left < 0:
+            return f"The connection to QuickBooks ended at {when}."
+        left = f"in {self.days_left} day{'' if self.days_left == 1 else 's'}" if self.days_left else "within a day"
+        why = (
+            "Intuit's limit for one approval; no renewal moves it"
+            if self.part == "hard"
+            else "it has not been renewed for long"
+        )
+        return f"The connection to QuickBooks ends {left}, at {when}: {why}."
+
+    @property
+    def remedy(self) -> str:
+        """What a person does about it."""
+        if self.part == "hard" or self.days_left < 0:
+            return "Run `syncd connect` and let an administrator of the company approve; all links stay."
+        return "Let syncd run: every cycle that reaches QuickBooks renews it. If it runs, see what fails: syncd check"
+
+
+def endings(tokens: Tokens, now: datetime) -> tuple[Ending, ...]:
+    """The ends of a grant that are at most 30 days away, the nearest first."""
+    found = []
+    for part, at in (("idle", tokens.refresh_expires_at), ("hard", tokens.hard_expires_at)):
+        if at is not None and (passed := [days for days in WARN_DAYS if at - now <= timedelta(days=days)]):
+            found.append(Ending(part, at, (at - now).days, min(passed)))
+    return tuple(sorted(found, key=lambda ending: ending.at))
+
+
+class GrantWatch:
+    """Tells of each ending when it comes past one of ``WARN_DAYS``, and once a day from then on."""
+
+    def __init__(self) -> None:
+        self._looked: float | None = None
+        self._told: dict[str, tuple[int, datetime]] = {}
+
+    def due(self, monotonic: float) -> bool:
+        """Whether it is time to look again: a look decrypts the grant, so it is not for every cycle."""
+        if self._looked is not None and monotonic - self._looked < _LOOK_SECONDS:
+            return False
+        self._looked = monotonic
+        return True
+
+    def news(self, tokens: Tokens | None, now: datetime) -> list[Ending]:
+        """What has to be said now. A grant that is dead already, or was never given, is said elsewhere."""
+        found = endings(tokens, now) if tokens is not None and not tokens.broken else ()
+        news = []
+        for ending in found:
+            threshold, at = self._told.get(ending.part, (0, now))
+            if threshold != ending.threshold or now - at >= _REPEAT:
+                self._told[ending.part] = (ending.threshold, now)
+                news.append(ending)
+        return news
+
+
+def grant_findings(tokens: Tokens | None, now: datetime) -> list[Finding]:
+    """How long the connection lasts, for ``syncd check``. One that does not work at all is found by using it."""
+    if tokens is None or tokens.broken:
+        return []
+    near = endings(tokens, now)
+    if near:
+        return [Finding("warning", "connection", ending.text, ending.remedy) for ending in near]
+    dates = [at for at in (tokens.refresh_expires_at, tokens.hard_expires_at) if at is not None]
+    return [Finding("ok", "connection", f"Good until {min(dates):%Y-%m-%d} without a renewal.")] if dates else []

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -51,8 +51,10 @@ class Leases(Protocol):
 
 
 @contextmanager
-def heartbeat(leases: Leases, lease: Lease, ttl_seconds: float, lost: threading.Event) -> Iterator[None]:
-    """Renew ``lease`` every third of its time from a thread of its own.
+def heartbeat(
+    leases: Leases, lease: Lease, ttl_seconds: float, lost: threading.Event, beside: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Renew ``lease`` every third of its time from a thread of its own, and do what is to be done ``beside``.
 
     When it cannot be renewed, ``lost`` is set and the beating stops: the run takes no new work. What is already under
     way is refused by the fence at the moment it would be stored, which is what really protects the books.
@@ -63,6 +65,7 @@ def heartbeat(leases: Leases, lease: Lease, ttl_seconds: float, lost: threading.
         while not done.wait(ttl_seconds / 3):
             try:
                 leases.renew(lease)
+                beside()
             except SyncdError:
                 lost.set()
                 return

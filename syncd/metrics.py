@@ -90,6 +90,13 @@ METRICS: tuple[MetricSpec, ...] = (
         "entries",
         "Journal entries that are not settled, by state; sent ones have an unknown outcome.",
     ),
+    _gauge(
+        "syncd_oldest_owed_timestamp_seconds",
+        ("company", "what"),
+        "seconds since 1970",
+        "Since when the oldest of what is owed is owed, by sort: write (its outcome is open), held (waits for a "
+        "person), again (is to be looked at again); 0 while nothing is. `syncd queue` lists it.",
+    ),
     # QuickBooks Online
     _counter(
         "syncd_qbo_requests",
@@ -115,10 +122,35 @@ METRICS: tuple[MetricSpec, ...] = (
     _gauge("syncd_qbo_reads_left", _COMPANY, "reads", "Reads left in this month's allowance."),
     _counter("syncd_qbo_token_refreshes", ("company", "outcome"), "refreshes", "Renewals of the access token."),
     _gauge(
+        "syncd_reconnect_needed",
+        _COMPANY,
+        "0 or 1",
+        "1 while QuickBooks takes no grant of the company: a person has to run syncd connect.",
+    ),
+    _gauge(
         "syncd_token_expiry_timestamp_seconds",
         ("company", "token"),
         "seconds since 1970",
         "When the grant's parts run out: access, refresh, and hard (the five-year limit).",
+    ),
+    # webhooks
+    _counter(
+        "syncd_webhook_posts",
+        ("result",),
+        "deliveries",
+        "Webhook deliveries: taken, refused (no right signature), or unreadable (signed, of an unknown form).",
+    ),
+    _counter(
+        "syncd_webhook_events",
+        ("company", "result"),
+        "events",
+        "Events in them: new, repeated, unknown (a type Intuit does not document), or foreign (not a company of ours).",
+    ),
+    _gauge(
+        "syncd_webhook_last_event_timestamp_seconds",
+        _COMPANY,
+        "seconds since 1970",
+        "When a webhook last announced something new. Absent until then; polling goes on without.",
     ),
     # the daemon
     _gauge("syncd_lease_held", _COMPANY, "0 or 1", "1 while this process holds the company's lease."),
@@ -146,6 +178,7 @@ class Metrics:
         self.brakes_tripped = self._counter("syncd_brakes_tripped")
         self.halted = self._gauge("syncd_halted")
         self.journal_entries = self._gauge("syncd_journal_entries")
+        self.oldest_owed = self._gauge("syncd_oldest_owed_timestamp_seconds")
         self.qbo_requests = self._counter("syncd_qbo_requests")
         self.qbo_request_duration = self._histogram("syncd_qbo_request_duration_seconds")
         self.qbo_limiter_wait = self._counter("syncd_qbo_limiter_wait_seconds")
@@ -153,7 +186,11 @@ class Metrics:
         self.qbo_metered_reads = self._counter("syncd_qbo_metered_reads")
         self.qbo_reads_left = self._gauge("syncd_qbo_reads_left")
         self.qbo_token_refreshes = self._counter("syncd_qbo_token_refreshes")
+        self.reconnect_needed = self._gauge("syncd_reconnect_needed")
         self.token_expiry = self._gauge("syncd_token_expiry_timestamp_seconds")
+        self.webhook_posts = self._counter("syncd_webhook_posts")
+        self.webhook_events = self._counter("syncd_webhook_events")
+        self.webhook_last_event = self._gauge("syncd_webhook_last_event_timestamp_seconds")
         self.lease_held = self._gauge("syncd_lease_held")
         self.scheduler_runs = self._counter("syncd_scheduler_runs")
         self.build_info = self._gauge("syncd_build_info")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 import msgspec
 
 from syncd.links import LinkBook
 from syncd.model.observations import Problem
 from syncd.model.records import Kind, Side
+from syncd.model.references import is_name
 from syncd.model.writes import Outcome, Verb, WireWrite
 from syncd.ports import BooksWriter, Journal
 from syncd.qbo.codec import Unencodable
@@ -58,6 +59,7 @@ class Outbox:
         self._links = links
         self._settler = settler
         self._count = count
+        self._last: Flight | None = None
 
     def prepare(self, chunk: Sequence[Operation], raw: Mapping[tuple[Kind, str], bytes]) -> tuple[Parcel | None, int]:
         """Intend and encode: what can be sent (``None`` where nothing is left), and how many could not and are held."""
@@ -82,7 +84,13 @@ class Outbox:
             return None
         sent = [(w.journal_id, w.batch_request_id, w.batch_item_id, w.body) for w in parcel.writes]
         self._journal.mark_sent(self._lease, sent)
-        return Flight(parcel, self._books.post(parcel.writes))
+        self._last = Flight(parcel, self._books.post(parcel.writes))
+        return self._last
+
+    def rest(self) -> None:
+        """Wait until nothing is on its way any more."""
+        if self._last is not None:
+            wait([self._last.answer])
 
     def abandon(self, parcel: Parcel | None, why: str) -> None:
         """What was made ready and will not leave any more: decided anew."""
@@ -105,7 +113,8 @@ class Outbox:
             qbo_id=operation.qbo_id,
             fields=operation.fields,
             raw=raw.get((operation.kind, operation.qbo_id), b""),
-            refs=self._links.to_qbo,
+            former=raw.get((operation.kind, operation.undoes), b"") if operation.undoes else b"",
+            refs=by_its_own_id if operation.undoes else self._links.to_qbo,
             journal_id=entry.id,
             request_id=entry.request_id,
         )
@@ -116,6 +125,14 @@ class Outbox:
         tally.dirty.clear()
         self._settler.hold(tally, msgspec.structs.replace(operation, problems=problems), reason=text)
         self._count(operation.kind, operation.side, operation.verb, "held")
+
+
+def by_its_own_id(kind: Kind, reference: str) -> str:
+    """For a record that names others by QBO's ids already; a mere name stands for none, but for that of a tax code,
+    which is all that a form has of it (``undoing.py`` writes the id there)."""
+    if kind is Kind.TAX_CODE:
+        return reference.removeprefix("name:").removeprefix("id:")
+    return "" if is_name(kind, reference) else reference
 
 
 def intent_of(run_id: str, operation: Operation, *, pre_image: bytes = b"", body: bytes = b"") -> Intent:

@@ -56,9 +56,10 @@ def look_out(
         ids=request.ids,
         reload=request.reload,
         linked_in_qbo=_swept(parts, observed.books),
+        undone=lambda: parts.store.undone(parts.company),
     )
     gathered = gatherer.gather(observed.changes, observed.books, observed.dirty)
-    capabilities = _capabilities(parts)
+    capabilities = capabilities_of(parts)
     if any(capability.mode == "worklist" for capability in capabilities.values()):
         gatherer.load_names()
     defaults, no_default = _defaults(parts, gathered)
@@ -97,7 +98,8 @@ def _swept(parts: Parts, books: BooksChanges | None) -> dict[Kind, frozenset[str
     return {kind: parts.store.linked_ids(parts.company, kind, Side.QBO) for kind in kinds}
 
 
-def _capabilities(parts: Parts) -> Mapping[Kind, SideCapability]:
+def capabilities_of(parts: Parts) -> Mapping[Kind, SideCapability]:
+    """What the source can be told, as the reconciler asks it."""
     return {
         kind: SideCapability(verbs=c.verbs, writable=c.writable, external_id=c.external_id, mode=c.mode)
         for kind, c in parts.source.capabilities().items()

@@ -16,6 +16,7 @@ from syncd.reconciler.policy import Policy
 from syncd.sources.base import Source
 
 if TYPE_CHECKING:
+    from syncd.epoch import Witness
     from syncd.qbo.books import Books
     from syncd.state.store import Store
 
@@ -35,3 +36,4 @@ class Parts(msgspec.Struct, frozen=True):
     batch_size: int = 30
     count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None
     lease_held: Callable[[bool], None] = lambda _: None
+    witness: Witness | None = None

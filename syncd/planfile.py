@@ -12,14 +12,15 @@ from syncd.errors import ConfigError
 from syncd.model.values import fingerprint
 from syncd.reconciler.plan import Plan
 
-FORMAT = 1
+FORMAT = 2
 LIFETIME = timedelta(minutes=15)
 """A plan older than this is refused: too much may have happened (correctness.md section 3, stale plan)."""
 
 
 class PlanFile(msgspec.Struct, frozen=True):
     """One saved plan. ``digest`` covers everything else, so that a changed file is noticed. ``scope_digest`` ties it to
-    the configuration; every operation in it carries the versions that it was decided from."""
+    the configuration; every operation in it carries the versions that it was decided from. ``undo``: the run that it
+    takes back; empty for a plan that brings the two sides into agreement."""
 
     format: int
     company: str
@@ -27,6 +28,7 @@ class PlanFile(msgspec.Struct, frozen=True):
     scope_digest: str
     made_at: datetime
     plan: Plan
+    undo: str = ""
     digest: str = ""
 
     def sealed(self) -> PlanFile:

@@ -39,11 +39,12 @@ class BooksWriter(Protocol):
         qbo_id: str,
         fields: Sequence[str],
         raw: bytes,
+        former: bytes,
         refs: Callable[[Kind, str], str],
         journal_id: str,
         request_id: str,
     ) -> WireWrite:
-        """The exact bytes of one write."""
+        """The exact bytes of one write. ``former``: the object that an undo puts back."""
         ...
 
     def post(self, writes: Sequence[WireWrite]) -> Future[list[Outcome]]:

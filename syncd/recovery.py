@@ -7,6 +7,9 @@
   version in them protects). Moved on: closed, and decided anew;
 * source: the write log of the source says whether the journal id was committed; if not, the same write again, which
   its version check protects.
+
+What was confirmed so is read later than it was written: where it is not as it was sent, somebody changed it since. That
+is an edit like any other, and its record is looked at once more.
 """
 
 from __future__ import annotations
@@ -18,9 +21,9 @@ from typing import Protocol
 import msgspec
 
 from syncd.links import LinkBook
-from syncd.model.lens import Lens, differing
+from syncd.model.lens import Lens, Projection, differing
 from syncd.model.observations import Absent, Observation, Present, Unknown
-from syncd.model.records import Kind, Side, State
+from syncd.model.records import Kind, Record, Side, State
 from syncd.model.references import pending, references
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
@@ -33,6 +36,8 @@ from syncd.state.values import JournalEntry, JournalState, Lease
 
 _COMPUTED = frozenset({"lines", "discount", "tax"})
 """What QBO may have answered in another shape than it was sent; the total tells whether it is the same."""
+UNTOUCHED = "0"
+"""The SyncToken of a QBO record that nobody changed since it was made (entities.md 1.1)."""
 
 
 class BooksRecovery(Protocol):
@@ -102,7 +107,7 @@ class Recovery:
         for operation in operations:
             if operation.source_id:
                 self._links.load_links(operation.kind, source_ids=[operation.source_id])
-            if operation.record is not None and operation.side is Side.QBO:
+            if operation.record is not None and (operation.side is Side.QBO or operation.undoes):
                 self._links.load_refs(references(operation.record), Side.SOURCE)
 
     def _committed(self, entries: Sequence[JournalEntry]) -> Mapping[str, str]:
@@ -129,7 +134,7 @@ class Recovery:
         if operation.verb is Verb.DELETE:
             return Done(after=Absent(row_id, ("the source's write log",)))
         if isinstance(answer, Present):
-            return Done(after=answer)
+            return Done(after=answer, moved_on=True)  # perhaps: a version does not tell whose it is
         return Conflict("it was written, and the record is gone or unusable since")
 
     # ---- QBO
@@ -156,7 +161,7 @@ class Recovery:
         mine = [c for c in found if not self._links_other(operation, c) and self._is_ours(operation, c)]
         mine = [c for c in mine if self._is_exact(operation, c)] or mine
         if len(mine) == 1:
-            return Done(after=mine[0])
+            return Done(after=mine[0], moved_on=mine[0].version != UNTOUCHED)
         if len(mine) > 1:
             return InDoubt(f"{len(mine)} records in QuickBooks could be the one that was sent")
         return self._books.send([write])[0]
@@ -170,7 +175,7 @@ class Recovery:
         """Whether a candidate holds what was sent, as far as money and parties go."""
         if operation.record is None or getattr(candidate.record, "state", State.LIVE) is State.VOID:
             return False
-        sent = self._lens.source(operation.kind, operation.record, self._resolve)
+        sent = self._sent(operation, operation.record)
         there = self._lens.qbo(operation.kind, candidate.record)
         spec = SPECS[operation.kind]
         decisive = {"name", "currency", "reference", *spec.decisive, *spec.money_fields} - _COMPUTED
@@ -180,8 +185,14 @@ class Recovery:
         """Whether a candidate holds all that was sent, to the letter: that tells it from others of the same worth."""
         if operation.record is None:
             return False
-        sent = self._lens.source(operation.kind, operation.record, self._resolve)
+        sent = self._sent(operation, operation.record)
         return not differing(sent, self._lens.qbo(operation.kind, candidate.record))
+
+    def _sent(self, operation: Operation, record: Record) -> Projection:
+        """What was sent to QBO, as QBO would hold it; an undo sends what QBO held before."""
+        if operation.undoes:
+            return self._lens.qbo(operation.kind, record)
+        return self._lens.source(operation.kind, record, self._resolve)
 
     def _resolve(self, kind: Kind, reference: str) -> str:
         return self._links.to_qbo(kind, reference) or pending(kind, reference)
@@ -210,7 +221,7 @@ class Recovery:
     def _holds_update(self, operation: Operation, answer: Present) -> bool:
         if operation.record is None:
             return False
-        sent = self._lens.source(operation.kind, operation.record, self._resolve)
+        sent = self._sent(operation, operation.record)
         there = self._lens.qbo(operation.kind, answer.record)
         told = [name for name in operation.fields if name in sent and name in there]
         return bool(told) and all(sent[name] == there[name] for name in told)
@@ -220,12 +231,18 @@ class Recovery:
     def _store(self, entry: JournalEntry, operation: Operation, outcome: Outcome, recovered: Recovered) -> None:
         tally = Tally()
         match outcome:
-            case Done(after=after, tid=tid):
-                self._settler.confirmed(tally, operation, entry.id, after, tid)
-                if operation.writes_back and isinstance(after, Present):
-                    self._settler.again(
-                        tally, operation, "the source may still lack what QuickBooks decided", at_once=True
-                    )
+            case Done(after=after, tid=tid, moved_on=edited):
+                told: Record | None = None
+                if entry.intent.side is Side.SOURCE:
+                    told = msgspec.json.decode(entry.intent.body, type=SourceWrite).record
+                    for record in (told, after.record if isinstance(after, Present) else None):
+                        if record is not None:  # its base has to name QBO's ids
+                            self._links.load_refs(references(record), Side.SOURCE)
+                self._settler.confirmed(tally, operation, entry.id, after, tid, told, edited=edited)
+                if isinstance(after, Present):
+                    # The feeds may have told of an edit while nobody knew whose record it was; and the source may
+                    # still lack what QuickBooks decided.
+                    self._settler.again(tally, operation, "what was done to it meanwhile is not known", at_once=True)
             case Refused(code=code, text=text, tid=tid):
                 self._settler.refused(tally, operation, entry.id, code=code, text=text, tid=tid)
             case Conflict(text=text):

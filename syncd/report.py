@@ -27,7 +27,8 @@ class CycleRequest(msgspec.Struct, frozen=True):
     """What one run is to do. ``kinds`` and ``ids`` narrow it (empty: everything); ids are of either side.
 
     ``reload``: records (kind, source id, QBO id) that are to become what QBO holds, and nothing else is looked at
-    (R-34). ``every_dirty``: look at records that wait although their time has not come (an operator's run does).
+    (R-34). ``undo``: the run whose writes are taken back; nothing else is looked at then, either. ``every_dirty``: look
+    at records that wait although their time has not come (an operator's run does).
     """
 
     dry_run: bool = False
@@ -35,17 +36,18 @@ class CycleRequest(msgspec.Struct, frozen=True):
     ids: frozenset[str] = frozenset()
     approve_first_run: bool = False
     allow_removals: Mapping[Kind, int] = {}
-    allow_empty: frozenset[tuple[Side, Kind]] = frozenset()
-    allow_mass_change: frozenset[tuple[Side, Kind]] = frozenset()
+    allow_empty: Mapping[tuple[Side, Kind], int] = {}
+    allow_mass_change: Mapping[tuple[Side, Kind], int] = {}
     accept_config: bool = False
     actor: str = "operator"
     every_dirty: bool = True
     reload: frozenset[tuple[Kind, str, str]] = frozenset()
+    undo: str = ""
 
     @property
     def partial(self) -> bool:
         """Whether only some records are looked at, so that no cursor may move."""
-        return bool(self.kinds or self.ids or self.reload)
+        return bool(self.kinds or self.ids or self.reload or self.undo)
 
     @property
     def overrides(self) -> Overrides:

@@ -10,11 +10,15 @@ from typing import Protocol
 from syncd import log
 from syncd.clock import Clock
 from syncd.config import AppConfig, CompanyConfig
-from syncd.errors import LeaseHeld, SyncdError
+from syncd.errors import LeaseHeld, ReconnectNeeded, SyncdError
 from syncd.metrics import Metrics
 from syncd.report import AuditReport, CycleReport, CycleRequest
 
 _logger = log.get_logger(__name__)
+
+FAILED = "failed"
+RECONNECT = "reconnect"
+"""QuickBooks takes no grant of this company: nothing is asked of the token service until a person connects again."""
 
 _LOCK_TICK_SECONDS = 0.5
 
@@ -46,14 +50,25 @@ class CompanyRunner:
         self._engine: Engine | None = None
         self._built_for: CompanyConfig | None = None
         self._busy = threading.Lock()
-        self.outcome = "waiting"
-        self.detail = ""
+        self._ended = ("waiting", "")
+        self.began_at: datetime | None = None
         self.ended_at: datetime | None = None
+        self.hinted = False
 
     @property
     def ready(self) -> bool:
-        """Whether an engine could be made for it."""
-        return self._engine is not None
+        """Whether an engine could be made for it, and QuickBooks takes its grant."""
+        return self._engine is not None and self._ended[0] != RECONNECT
+
+    @property
+    def ended(self) -> tuple[str, str]:
+        """How the last work ended, and what there is to say about it. The two always belong together."""
+        return self._ended
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of this company is running."""
+        return self._busy.locked()
 
     def replace(self, app: AppConfig, company: CompanyConfig) -> None:
         """Use another configuration from the next run on; the one in hand is finished with the old."""
@@ -64,6 +79,8 @@ class CompanyRunner:
         if not self._busy.acquire(blocking=False):
             self._metrics.scheduler_runs.labels("skipped").inc()
             return
+        self.hinted = False  # what is hinted from now on may come too late for this cycle's reading
+        self.began_at = self._clock.now()
         try:
             self._guarded("cycle", self._cycle)
         finally:
@@ -84,18 +101,17 @@ class CompanyRunner:
         with self._busy:
             self._discard()
 
-    def _guarded(self, what: str, work: Callable[[Engine], str]) -> None:
+    def _guarded(self, what: str, work: Callable[[Engine], tuple[str, str]]) -> None:
         if self.stop.is_set():
             return
         with log.context(company=self.name):
             try:
-                self.detail = ""
-                self.outcome = work(self._open())
+                self._ended = work(self._open())
             except LeaseHeld as error:
-                self.outcome, self.detail = "busy", log.describe(error)
-                _logger.info("standing_by", what=what, reason=self.detail)
+                self._ended = ("busy", log.describe(error))
+                _logger.info("standing_by", what=what, reason=log.describe(error))
             except SyncdError as error:
-                self._failed(error)
+                self._failed(error, RECONNECT if isinstance(error, ReconnectNeeded) else FAILED)
                 _logger.error(
                     "work_failed", what=what, error=log.describe(error), reach=error.reach, retry=error.retryable
                 )
@@ -106,14 +122,12 @@ class CompanyRunner:
             finally:
                 self.ended_at = self._clock.now()
 
-    def _failed(self, error: Exception) -> None:
-        self.outcome = "failed"
-        self.detail = log.describe(error)
+    def _failed(self, error: Exception, outcome: str = FAILED) -> None:
+        self._ended = (outcome, log.describe(error))
         self._metrics.scheduler_runs.labels("failed").inc()
 
-    def _cycle(self, engine: Engine) -> str:
+    def _cycle(self, engine: Engine) -> tuple[str, str]:
         report = engine.reconcile(CycleRequest(actor="daemon", every_dirty=False))
-        self.detail = "; ".join(report.notes)
         _logger.info(
             "cycle_done",
             cycle=report.run_id,
@@ -125,9 +139,9 @@ class CompanyRunner:
             notes=list(report.notes),
             seconds=round(report.duration_seconds, 3),
         )
-        return str(report.outcome)
+        return str(report.outcome), "; ".join(report.notes)
 
-    def _audit(self, engine: Engine) -> str:
+    def _audit(self, engine: Engine) -> tuple[str, str]:
         report = engine.audit()
         agreed = not report.differ and not report.unknown
         (_logger.info if agreed else _logger.warning)(
@@ -138,7 +152,7 @@ class CompanyRunner:
             unknown=report.unknown,
             seconds=round(report.duration_seconds, 3),
         )
-        return "ok" if agreed else "differs"
+        return ("ok" if agreed else "differs"), ""
 
     def _open(self) -> Engine:
         app, company = self._wanted

@@ -12,7 +12,7 @@ from syncd.model.references import is_name, qbo_references, references
 from syncd.model.spec import NO_COUNTERPART
 from syncd.seen import BooksReader, Seen, Slot
 from syncd.sources.base import Source
-from syncd.state.values import Link
+from syncd.state.values import Link, LinkState
 
 
 class Scene:
@@ -59,9 +59,18 @@ class Scene:
         self._by_qbo = {name: slot for name, slot in self._by_qbo.items() if slot in wanted}
 
     def load(self, kind: Kind, *, source_ids: Iterable[str] = (), qbo_ids: Iterable[str] = ()) -> None:
-        """Bring in what is linked under these ids."""
-        for link in self._links.load_links(kind, source_ids=source_ids, qbo_ids=qbo_ids):
-            self.slot(kind, source_id=link.source_id, qbo_id=link.qbo_id, link=link)
+        """Bring in what is linked under these ids.
+
+        A record that was removed and made again has a tombstone beside its link. What is said of the removed one is
+        old news (QBO's feed repeats it for minutes): the record is what its link says.
+        """
+        found = self._links.load_links(kind, source_ids=source_ids, qbo_ids=qbo_ids)
+        ended = {link.source_id for link in found if link.state is LinkState.TOMBSTONED and link.source_id}
+        again = self._links.load_links(kind, source_ids=ended) if ended else []
+        living = {link.source_id for link in again if link.state is not LinkState.TOMBSTONED}
+        for link in found:
+            if link.state is not LinkState.TOMBSTONED or link.source_id not in living:
+                self.slot(kind, source_id=link.source_id, qbo_id=link.qbo_id, link=link)
 
     def records(self, side: Side) -> list[Record]:
         """What is present on one side."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import msgspec
 
@@ -11,13 +12,16 @@ from syncd.links import LinkBook, record_name
 from syncd.model.lens import Lens, Projection, differing
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.references import pending
+from syncd.model.references import is_pending, pending
+from syncd.model.spec import SPECS
+from syncd.model.values import Canonical
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
-from syncd.reconciler.base import advance
+from syncd.reconciler.base import advance, as_written
 from syncd.reconciler.cases import ACTIONS
 from syncd.reconciler.explain import show
 from syncd.reconciler.plan import Operation
 from syncd.reconciler.policy import Case
+from syncd.state.history import DONE, NOT_TAKEN
 from syncd.state.values import (
     Dirty,
     Held,
@@ -28,6 +32,7 @@ from syncd.state.values import (
     LinkState,
     Settlement,
 )
+from syncd.undone import left_at, undone
 
 RETRY_FIRST_SECONDS = 60
 RETRY_LONGEST_SECONDS = 3600
@@ -76,6 +81,7 @@ class Settler:
         actor: str,
         now: datetime,
         waiting: Sequence[Dirty] = (),
+        answered: Mapping[tuple[Kind, str, str], str] = MappingProxyType({}),
     ) -> None:
         self._company = company
         self._lens = lens
@@ -84,6 +90,9 @@ class Settler:
         self._actor = actor
         self._now = now
         self._tried = {record_name(d.kind, d.source_id, d.qbo_id): d.attempts for d in waiting}
+        self._answered = {record_name(*name): person for name, person in answered.items()}
+        self.remarks: dict[str, str] = {}
+        """By operation of an undo, why it could not be done; empty once it was."""
 
     # ---- operations on our own state
 
@@ -96,7 +105,7 @@ class Settler:
         self._put(tally, link)
         tally.clean.append(operation.key)
         tally.unheld.append(operation.key)
-        tally.history.append(self._event(operation, "done", before={}, after=link.source_base))
+        tally.history.append(self._event(operation, DONE, before={}, after=link.source_base))
 
     def _state_link(self, operation: Operation) -> Link:
         known = self._link_of(operation)
@@ -125,6 +134,9 @@ class Settler:
         """The record waits: for a person, or (``wait``) until it can be read or its prerequisite is there."""
         case = case or operation.case
         reason = reason or operation.reason
+        if operation.undoes:  # the record stays as it is: nothing is the matter with it
+            self._remark(operation, reason)
+            return
         known = self._links.link(operation.kind, operation.source_id)
         if not operation.wait or operation.blocked_by:
             tally.held.append(
@@ -163,22 +175,43 @@ class Settler:
 
     # ---- confirmed writes
 
-    def confirmed(self, tally: Tally, operation: Operation, journal_id: str, after: Present | Absent, tid: str) -> Link:
-        """A write that was done; the link as it stands from now on."""
-        tally.outcomes.append(JournalOutcome(journal_id, JournalState.CONFIRMED, tid=tid))
+    def confirmed(
+        self,
+        tally: Tally,
+        operation: Operation,
+        journal_id: str,
+        after: Present | Absent,
+        tid: str,
+        told: Record | None = None,
+        *,
+        edited: bool = False,
+    ) -> Link:
+        """A write that was done; the link as it stands from now on. ``told``: what the source was told, in its ids.
+        ``edited``: people may have changed the record before ``after`` was read."""
+        note = left_at(after.version) if isinstance(after, Present) else ""
+        tally.outcomes.append(JournalOutcome(journal_id, JournalState.CONFIRMED, note=note, tid=tid))
         known = self._link_of(operation)
+        if operation.undoes:
+            return self._undone(tally, operation, known, journal_id, after, tid)
+        kept: frozenset[str] = frozenset()
         if operation.verb in DESTRUCTIVE_VERBS:
             link = self._removed(operation, known)
             tally.history.append(
-                self._event(operation, "done", before=self._before(operation), journal_id=journal_id, tid=tid)
+                self._event(operation, DONE, before=self._before(operation), journal_id=journal_id, tid=tid)
             )
         else:
             assert isinstance(after, Present)  # noqa: S101 - only a removal may answer with an absence
-            link, variance = self._written(operation, known, after)
+            link, variance, kept = self._written(operation, known, after, told, edited=edited)
             after_value = link.qbo_base if operation.side is Side.QBO else link.source_base
+            said = f"{NOT_TAKEN}: {', '.join(sorted(kept))}" if kept else DONE
             tally.history.append(
                 self._event(
-                    operation, "done", before=self._before(operation), after=after_value, journal_id=journal_id, tid=tid
+                    msgspec.structs.replace(operation, source_id=link.source_id, qbo_id=link.qbo_id),
+                    said,
+                    before=self._before(operation),
+                    after=after_value,
+                    journal_id=journal_id,
+                    tid=tid,
                 )
             )
             if variance:
@@ -190,7 +223,9 @@ class Settler:
         apart = self._still_apart(link)
         if not held and not apart:
             tally.unheld.extend(sorted(keys))  # whatever it waited for, it was written now
-        if operation.writes_back or apart:
+        if kept:
+            self.again(tally, operation, f"{', '.join(sorted(kept))} was written and is as it was before")
+        elif operation.writes_back or apart:
             # Not done yet, and a stop at this very moment must not make it forgotten: no feed will mention it again.
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
         elif not held:
@@ -222,7 +257,10 @@ class Settler:
             label=operation.label,
         )
 
-    def _written(self, operation: Operation, known: Link | None, after: Present) -> tuple[Link, frozenset[str]]:
+    def _written(
+        self, operation: Operation, known: Link | None, after: Present, told: Record | None, *, edited: bool
+    ) -> tuple[Link, frozenset[str], frozenset[str]]:
+        """The link after a write; the money in it that does not agree; and what the side that was told did not take."""
         kind = operation.kind
         if operation.side is Side.QBO:
             source_id, qbo_id = operation.source_id, after.record.id
@@ -233,7 +271,19 @@ class Settler:
             source, qbo = self._lens.source(kind, after.record, self._resolve), operation.qbo_base
             source_version, qbo_version = after.version, operation.expected_qbo
         fresh = operation.verb is Verb.CREATE
-        written = frozenset(source) if fresh else frozenset(operation.fields)
+        asked = qbo if told is None else self._lens.source(kind, told, self._resolve)
+        kept = frozenset() if fresh else _kept(operation, known, source, qbo, asked)
+        # What was not taken is as it was: seen as a change again, and tried again. Money and parties are for a person.
+        matters = {*SPECS[kind].money_fields, *SPECS[kind].decisive}
+        written = frozenset(source) if fresh else frozenset(operation.fields) - (kept - matters)
+        if known is None:  # a first link by a write: what the source is yet to take is not left out of the base
+            written |= frozenset(operation.writes_back) & source.keys()
+        if edited:  # the base is what was written: what is there now is seen as a change of it
+            returned = {*operation.writes_back, *operation.awaits}
+            if operation.side is Side.QBO:
+                qbo = as_written(kind, source, qbo, written - returned)
+            else:
+                source = as_written(kind, asked, source, written - returned)
         settled = advance(
             kind,
             {} if known is None or fresh else known.source_base,
@@ -257,7 +307,7 @@ class Settler:
             created_by=operation.side if fresh else known.created_by if known is not None else None,
             label=operation.label,
         )
-        return link, settled.variance
+        return link, settled.variance, kept
 
     def _variance(self, tally: Tally, operation: Operation, link: Link, variance: frozenset[str]) -> None:
         parts = ", ".join(
@@ -274,6 +324,41 @@ class Settler:
         )
         self.hold(tally, held, case=Case.DRIFT.value, reason=f"after the write the amounts do not agree: {parts}")
 
+    def _undone(
+        self,
+        tally: Tally,
+        operation: Operation,
+        known: Link | None,
+        journal_id: str,
+        after: Present | Absent,
+        tid: str,
+    ) -> Link:
+        """A write of an earlier run that was taken back (``undone``): held, and left alone until a person says more."""
+        result = undone(
+            operation,
+            known,
+            after,
+            company=self._company,
+            lens=self._lens,
+            resolve=self._resolve,
+            actor=self._actor,
+        )
+        link = result.link
+        self.remarks[operation.id] = ""
+        of = msgspec.structs.replace(
+            operation, source_id=operation.source_id or link.source_id, qbo_id=operation.qbo_id or link.qbo_id
+        )
+        event = self._event(of, DONE, before=self._before(of), after=result.after, journal_id=journal_id, tid=tid)
+        tally.history.append(event)
+        self._put(tally, link)
+        for key in {operation.key, (link.kind, link.source_id, link.qbo_id)}:
+            tally.clean.append(key)
+            if result.held is not None:
+                tally.unheld.append(key)
+        if result.held is not None:
+            tally.held.append(result.held)
+        return link
+
     # ---- refused writes
 
     def refused(self, tally: Tally, operation: Operation, journal_id: str, *, code: str, text: str, tid: str) -> None:
@@ -287,9 +372,15 @@ class Settler:
     def closed(self, tally: Tally, operation: Operation, journal_id: str, state: JournalState, note: str) -> None:
         """The write was not done and will be decided anew (superseded, or never sent)."""
         tally.outcomes.append(JournalOutcome(journal_id, state, note=note))
+        if operation.undoes:  # nothing to decide: whoever wants it taken back asks again
+            self._remark(operation, note)
+            return
         self.again(tally, operation, note, at_once=True)
 
     # ---- parts
+
+    def _remark(self, operation: Operation, reason: str) -> None:
+        self.remarks.setdefault(operation.id, f"{operation.kind} {operation.label} was not undone: {reason}")
 
     def _link_of(self, operation: Operation) -> Link | None:
         """The link this operation is about. A source may give a removed record's id to a new one: that link is not."""
@@ -330,11 +421,33 @@ class Settler:
             verb=operation.verb,
             case=operation.case,
             reason=operation.reason,
-            actor=self._actor,
+            actor=self._answered.get(record_name(*operation.key), self._actor),
             result=result,
             before=before,
             after=after or {},
             journal_id=journal_id,
+            request_id=journal_id,  # the entry is named by what it has on the wire (state/journal.py)
             tid=tid,
             run_id=self._run_id,
         )
+
+
+def _kept(
+    operation: Operation, known: Link | None, source: Projection, qbo: Projection, asked: Projection
+) -> frozenset[str]:
+    """The fields that were to change and that the answer shows as they were: another form of the value is an echo, the
+    old value is none. What may differ by policy, what QBO decides itself, and what the source has no word for (a
+    payment method of QBO's) is left out. ``asked``: what the source was asked for, in QBO's terms."""
+    wished, came, had = (source, qbo, operation.qbo_base)
+    if operation.side is Side.SOURCE:
+        wished, came, had = (asked, source, operation.source_base)
+    free = {*operation.accepted, *operation.writes_back, *operation.awaits, *(known.accepted if known else ())}
+    told = (name for name in operation.fields if name in wished and name in came and name in had)
+    return frozenset(
+        n for n in told if n not in free and came[n] == had[n] and wished[n] != came[n] and not _unknown(wished[n])
+    )
+
+
+def _unknown(value: Canonical) -> bool:
+    """Whether a value names a record that the other side does not have."""
+    return isinstance(value, str) and is_pending(value)

@@ -35,13 +35,13 @@ How each is decided is told in the docs; these tests carry its number.
 """
 
 
-def found() -> dict[str, list[str]]:
-    """By number, the tests that carry it: path of the file and name, in order."""
+def found(mark: str = "behaviour") -> dict[str, list[str]]:
+    """By number, the tests that carry it under ``mark``: path of the file and name, in order."""
     tests: defaultdict[str, list[str]] = defaultdict(list)
     for path in sorted(TESTS.rglob("test_*.py")):
         text = path.read_text(encoding="utf-8")
-        if "behaviour(" in text:
-            for name, number in marks(text):
+        if f"{mark}(" in text:
+            for name, number in marks(text, mark):
                 tests[number].append(f"{path.relative_to(ROOT).as_posix()}::{name}")
     return dict(tests)
 
@@ -67,11 +67,11 @@ def page() -> str:
 def _cell(tests: Mapping[str, list[str]], number: str) -> str:
     whole = proofs(tests, number)
     parts = [test for test in tests.get(number, []) if test not in whole]
-    cells = [_named(whole), f"also {_named(parts)}" if parts else ""]
+    cells = [named(whole), f"also {named(parts)}" if parts else ""]
     return "; ".join(filter(None, cells)) or "none"
 
 
-def _named(tests: list[str]) -> str:
+def named(tests: list[str]) -> str:
     """Tests by file, without what is the same in every name."""
     by_file: defaultdict[str, list[str]] = defaultdict(list)
     for test in tests:
@@ -94,17 +94,22 @@ class Results:
             self.ends[name] = max(self.ends.get(name, "passed"), report.outcome, key=self.RANK.index)
 
 
+def ends_of(tests: Mapping[str, list[str]], mark: str) -> dict[str, str]:
+    """Run these tests, which carry numbers under ``mark``: how each of them ended."""
+    results = Results()
+    selected = {test for each in tests.values() for test in each}
+    files = sorted({test.partition("::")[0] for test in selected})
+    pytest.main(["-q", "--numprocesses", "auto", "--dist", "worksteal", "-m", mark, *files], plugins=[results])
+    return {test: results.ends.get(test, "not run") for test in sorted(selected)}
+
+
 def run() -> tuple[list[str], int]:
     """Run the tests that carry a number: the table with results, and the exit code."""
     tests = found()
-    results = Results()
-    files = sorted({test.partition("::")[0] for each in tests.values() for test in each})
-    selected = {test for each in tests.values() for test in each}
-    arguments = ["-q", "--numprocesses", "auto", "--dist", "worksteal", "-m", "behaviour", *files]
-    pytest.main(arguments, plugins=[results])
+    results = ends_of(tests, "behaviour")
     lines, good = [], 0
     for number, text in rows().items():
-        ends = {test: results.ends.get(test, "not run") for test in tests.get(number, [])}
+        ends = {test: results[test] for test in tests.get(number, [])}
         whole = proofs(tests, number)
         if not whole:
             end = "NO TEST through the whole program"
@@ -113,7 +118,7 @@ def run() -> tuple[list[str], int]:
         else:
             end, good = f"ok ({len(ends)} tests)", good + 1
         lines.append(f"{number:<6} {text}\n       {end}")
-    lines.append(f"\n{good} of {len(rows())} rows are proved, by {len(selected)} tests.")
+    lines.append(f"\n{good} of {len(rows())} rows are proved, by {len(results)} tests.")
     return lines, 0 if good == len(rows()) else 1
 
 

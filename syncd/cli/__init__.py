@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from syncd import __version__
-from syncd.cli import books, connect, match, repair, service, setup, work
+from syncd.cli import books, connect, history, match, queue, relink, repair, service, setup, undo, work
 from syncd.errors import EXIT_UNEXPECTED, SyncdError
 
 EXIT_USAGE = 64
@@ -20,7 +20,7 @@ EXIT_INTERRUPTED = 130
 EPILOG = """\b
 Exit codes: 0 nothing left to do, 1 unexpected error, 2 changes pending (with --exit-code),
 3 done with held or failed records, 4 halted by a brake, 5 an outcome is unknown,
-64 wrong usage, 75 another runner is at work, 78 configuration.
+64 wrong usage, 75 another runner is at work, 77 connect to QuickBooks again, 78 configuration.
 
 \b
 Example:
@@ -34,7 +34,7 @@ def cli() -> None:
     """Keep a business system and QuickBooks Online in agreement, in both directions."""
 
 
-for _module in (setup, connect, match, work, repair, books, service):
+for _module in (setup, connect, match, work, undo, repair, relink, books, queue, history, service):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

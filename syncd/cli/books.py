@@ -1,4 +1,4 @@
-"""``status``, ``held``, ``history``, ``resume`` and ``migrate``: what syncd remembers, and what a person says to it."""
+"""``status``, ``held``, ``resume`` and ``migrate``: what syncd remembers, and what a person says to it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import click
 
 from syncd.cli import options
 from syncd.cli.session import Session, session
-from syncd.errors import EXIT_HALTED, EXIT_HELD, EXIT_OK, StateError
+from syncd.errors import EXIT_HALTED, EXIT_HELD, EXIT_OK, EXIT_RECONNECT, StateError
 
 if TYPE_CHECKING:
-    from syncd.state.values import Held
+    from syncd.clock import Clock
+    from syncd.grant import Ending
+    from syncd.state.values import Held, Tokens
 
 
 @click.command(
@@ -43,13 +45,24 @@ def status(config_path: Path, company: str | None, as_json: bool) -> int:
             journal = {str(state): n for state, n in opened.store.journal_counts(wanted.name).items()}
             dirty = opened.store.dirty_count(wanted.name)
             last = next(iter(opened.store.runs(wanted.name, limit=1)), None)
-            rows.append(reports.Standing(found, held, dirty, journal, last))
-            code = max(code, EXIT_HALTED if found.halted_since else EXIT_HELD if held else EXIT_OK)
+            grant = opened.store.tokens(wanted.qbo.environment, wanted.qbo.realm_id).load()
+            row = reports.Standing(found, held, dirty, journal, last, grant=grant, near=_near(grant, opened.clock))
+            rows.append(row)
+            code = max(code, _STATUS_EXIT.get(row.word, EXIT_HELD if held else EXIT_OK))
     if as_json:
         click.echo(reports.dump({"companies": [reports.status_json(row) for row in rows], "exit_code": code}))
     else:
         click.echo("\n\n".join(reports.status_text(row) for row in rows))
     return code
+
+
+_STATUS_EXIT = {"halted": EXIT_HALTED, "restored": EXIT_HALTED, "reconnect": EXIT_RECONNECT}
+
+
+def _near(grant: Tokens | None, clock: Clock) -> tuple[Ending, ...]:
+    from syncd.grant import endings
+
+    return endings(grant, clock.now()) if grant is not None else ()
 
 
 @click.group(
@@ -139,57 +152,47 @@ for _command in (
 
 
 @click.command(
-    short_help="What was done to one record.",
-    epilog="""\b
-Example:
-  syncd history invoice 1042
-""",
-)
-@click.argument("kind", type=options.kind)
-@click.argument("record_id", metavar="ID")
-@options.config_option
-@options.company_option
-@options.json_option
-def history(kind: str, record_id: str, config_path: Path, company: str | None, as_json: bool) -> int:
-    """Everything that was done to one record, by its id on either side: when, by whom, why, before and after."""
-    from syncd.cli import reports
-    from syncd.model.records import Kind
-
-    with _state(config_path, read_only=True) as opened:
-        found = {
-            wanted.name: opened.store.history(wanted.name, Kind(kind), record_id)
-            for wanted in opened.companies(company)
-        }
-    if as_json:
-        click.echo(reports.dump({"companies": {name: reports.history_json(events) for name, events in found.items()}}))
-        return EXIT_OK
-    for name, events in found.items():
-        if events:
-            click.echo(f"{name}\n{reports.history_text(events)}")
-    if not any(found.values()):
-        click.echo(f"Nothing was ever done to {kind} {record_id}.")
-    return EXIT_OK
-
-
-@click.command(
     short_help="End the halt of a company.",
     epilog="""\b
 Example:
   syncd resume --company acme --reason "the mapping was corrected"
+  syncd resume --company acme --source "postgresql://db2/office" --reason "moved to db2"
 """,
 )
 @click.option("--reason", required=True, help="Why it may go on; kept in the history.")
+@click.option("--source", metavar="IDENTITY", help="Believe that this is the same source in another place.")
+@click.option("--force", type=int, metavar="N", help="After a restored backup: N records are to be created anew.")
 @options.config_option
 @options.company_option
-def resume(reason: str, config_path: Path, company: str | None) -> int:
+def resume(reason: str, source: str | None, force: int | None, config_path: Path, company: str | None) -> int:
     """End the halt of a company."""
     if not reason.strip():
         raise click.UsageError("--reason must say something: it is kept in the history.")
     with _state(config_path) as opened:
         name = opened.one(company, "A halt is ended for one company").name
-        opened.store.resume(name, options.actor(), reason.strip())
+        known = opened.store.company(name)
+        if known is not None and known.restored_at is not None:
+            _resume_restored(opened, name, reason.strip(), force)
+        elif force is not None:
+            raise click.UsageError("--force is for a state that was restored from a backup; this one was not.")
+        else:
+            opened.store.resume(name, options.actor(), reason.strip())
+        if source:
+            _pin_source(opened, name, source)
     click.echo(f"{name}: resumed. Look at what it will do now: syncd reconcile --dry-run --company {name}")
     return EXIT_OK
+
+
+def _resume_restored(opened: Session, name: str, reason: str, force: int | None) -> None:
+    from syncd import relinking
+    from syncd.epoch import Witness, realm_of
+
+    qbo = opened.config.named(name).qbo
+    witness = Witness(opened.config.epoch_path)
+    realm = realm_of(qbo.environment, qbo.realm_id)
+    relinking.resume(
+        opened.store, witness, name, realm, opened.clock, actor=options.actor(), reason=reason, force=force
+    )
 
 
 @click.command(
@@ -207,6 +210,12 @@ def migrate(config_path: Path) -> int:
     return EXIT_OK
 
 
+def _pin_source(opened: Session, name: str, source: str) -> None:
+    from syncd.state.values import Company
+
+    opened.store.pin_company(Company(name=name, source_identity=source), replace=True, actor=options.actor())
+
+
 @contextlib.contextmanager
 def _state(config_path: Path, *, read_only: bool = False) -> Iterator[Session]:
     with session(config_path, threading.Event(), read_only=read_only) as opened:
@@ -221,4 +230,4 @@ def _find(opened: Session, company: str | None, number: int) -> Held:
     raise StateError(f"No record is held under number {number}.", remedy="See: syncd held list")
 
 
-COMMANDS: tuple[click.Command, ...] = (status, held, history, resume, migrate)
+COMMANDS: tuple[click.Command, ...] = (status, held, resume, migrate)

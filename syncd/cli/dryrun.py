@@ -66,7 +66,16 @@ class _DryTokens(StateTokenStore):
     def mark_broken(self, reason: str, expected_version: int | None = None) -> bool:
         return self._renewing().mark_broken(reason, expected_version)
 
+    def renew(self, lease: Lease) -> Lease:
+        return self._renewing().renew(lease)
+
     @contextmanager
-    def lock(self, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[Lease]:
-        with self._renewing().lock(wait_seconds=wait_seconds) as lease:
+    def lock(
+        self,
+        *,
+        wait_seconds: float = LOCK_WAIT_SECONDS,
+        holder: str = "",
+        gone: Callable[[str], bool] = lambda _: False,
+    ) -> Iterator[Lease]:
+        with self._renewing().lock(wait_seconds=wait_seconds, holder=holder, gone=gone) as lease:
             yield lease

@@ -15,6 +15,8 @@ KINDS = (
 """Values of ``Kind`` (spelt out: the model is not loaded for ``--help``; a test compares the two)."""
 SIDES = ("source", "qbo")
 DEFAULT_CONFIG = "/etc/syncd/config.toml"
+COUNTED = ("allow_removals", "allow_empty", "allow_mass_change")
+"""Overrides that name a count: it was counted in one company."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,12 +74,13 @@ def kind_count(value: str) -> tuple[str, int]:
     return kind(name), int(count)
 
 
-def side_kind(value: str) -> tuple[str, str]:
-    """``SIDE:KIND``: the side and the kind that a brake named."""
-    side, sign, name = value.lower().partition(":")
-    if not sign or side not in SIDES:
-        raise click.BadParameter(f"{value!r} is not of the form SIDE:KIND, for example source:invoice.")
-    return side, kind(name)
+def side_kind_count(value: str) -> tuple[str, str, int]:
+    """``SIDE:KIND=N``: the side and the kind that a brake named, and how many records it counted."""
+    side, sign, rest = value.lower().partition(":")
+    name, equals, count = rest.partition("=")
+    if not sign or side not in SIDES or not equals or not count.isdecimal():
+        raise click.BadParameter(f"{value!r} is not of the form SIDE:KIND=N, for example source:invoice=12.")
+    return side, kind(name), int(count)
 
 
 def override_options(command: F) -> F:
@@ -94,17 +97,17 @@ def override_options(command: F) -> F:
             ),
             click.option(
                 "--allow-empty",
-                type=side_kind,
+                type=side_kind_count,
                 multiple=True,
-                metavar="SIDE:KIND",
-                help="Believe that a side really lists no records of a kind any more, this once.",
+                metavar="SIDE:KIND=N",
+                help="Believe that a side lost all records of a kind, N linked ones at most, this once.",
             ),
             click.option(
                 "--allow-mass-change",
-                type=side_kind,
+                type=side_kind_count,
                 multiple=True,
-                metavar="SIDE:KIND",
-                help="Believe that so many records of a kind changed on a side at once, this once.",
+                metavar="SIDE:KIND=N",
+                help="Believe that up to N records of a kind changed on a side at once, this once.",
             ),
             click.option(
                 "--accept-config", is_flag=True, help="Accept that mapping, scope or policy changed since the last run."

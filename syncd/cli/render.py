@@ -17,7 +17,7 @@ from syncd.model.records import Kind, Side
 from syncd.model.spec import ORDER, SPECS
 from syncd.model.values import Canonical, round_money
 from syncd.model.writes import STATE_VERBS, Verb
-from syncd.reconciler.plan import Brake, Change, Money, Operation, Plan
+from syncd.reconciler.plan import Brake, Change, LeftOut, Money, Operation, Plan
 
 WIDTH = 100
 SIDE_NAMES = {Side.SOURCE: "the source", Side.QBO: "QuickBooks", Side.STATE: "our state"}
@@ -105,6 +105,8 @@ def summary(company: str, plan: Plan) -> str:
         stopped = Counter(action(operation) for operation in plan.withheld)
         said = ", ".join(f"{stopped[name]} {_SUMMARY[name]}" for name in ACTIONS if stopped[name])
         parts.append(f"stopped by {_many(len(plan.brakes), 'brake')}: {said or 'nothing'}")
+    if plan.left_out:
+        return f"{plain(company)}: {', '.join(parts)}; {len(plan.left_out)} left as they are."
     text = f"{plain(company)}: {', '.join(parts)}; {plan.unchanged} unchanged"
     ignored = sum(plan.ignored.values())
     return f"{text}; {ignored} in QuickBooks are not ours." if ignored else f"{text}."
@@ -124,8 +126,18 @@ def plan_text(company: str, plan: Plan, *, most: int | None = None) -> str:
         blocks.append("\n".join(("STOPPED BY A BRAKE", *(line for b in plan.brakes for line in _brake_lines(b)))))
     if not everything:
         blocks += [f"WITHHELD {block}" for block in _kind_blocks(plan.withheld, most)]
+    if plan.left_out:
+        blocks.append("\n".join((f"LEFT AS IT IS ({len(plan.left_out)})", *_left_lines(plan.left_out))))
     blocks.append(summary(company, plan))
     return "\n\n".join(blocks)
+
+
+def _left_lines(left_out: Iterable[LeftOut]) -> Iterable[str]:
+    """What an undo does not take back, each with its reason."""
+    for left in left_out:
+        name = plain(left.label) or left.source_id or f"qbo:{left.qbo_id}"
+        yield from _wrapped(f"{left.kind.replace('_', ' ')} {name}", 4)
+        yield from _wrapped(left.reason, 8)
 
 
 def _money_lines(operations: Sequence[Operation], prefix: str) -> Iterable[str]:
@@ -276,6 +288,16 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "money": _money_json(plan.operations),
         "withheld_money": _money_json(plan.withheld),
         "ignored": dict(plan.ignored),
+        "left_out": [
+            {
+                "kind": str(left.kind),
+                "label": left.label,
+                "source_id": left.source_id,
+                "qbo_id": left.qbo_id,
+                "reason": left.reason,
+            }
+            for left in plan.left_out
+        ],
     }
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncd.cli import options
+from syncd.cli import options, spreadsheet
 from syncd.cli.progress import Progress
 from syncd.cli.session import interruptible, session
 from syncd.errors import EXIT_HELD, EXIT_OK
@@ -116,21 +114,9 @@ def _tasks(held: Held) -> list[dict[str, str]]:
 
 
 def _write_csv(path: str, rows: list[dict[str, str]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, _COLUMNS)
-    writer.writeheader()
-    writer.writerows([{name: _inert(value) for name, value in row.items()} for row in rows])
-    if path == "-":
-        click.echo(text.getvalue(), nl=False)
-        return
-    with Path(path).open("w", encoding="utf-8", newline="") as file:
-        file.write(text.getvalue())
-    click.echo(f"{len(rows)} tasks written to {path}.")
-
-
-def _inert(value: str) -> str:
-    """Text that a spreadsheet takes for text: names come from people, and some begin like a formula."""
-    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t"} else value
+    written = spreadsheet.write(path, _COLUMNS, rows)
+    if path != "-":
+        click.echo(f"{written} tasks written to {path}.")
 
 
 COMMANDS: tuple[click.Command, ...] = (reload_record, worklist)

@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 
 from syncd.cli import render
+from syncd.grant import Ending
 from syncd.model.records import Side
 from syncd.model.spec import SPECS
+from syncd.owing import Owed
 from syncd.reconciler.plan import Change
 from syncd.report import AuditReport, CycleReport
 from syncd.sources.base import Finding
-from syncd.state.values import Company, Held, HistoryEvent, Run
+from syncd.state.values import Company, Held, HistoryEvent, Run, Tokens
 
 _OUTCOMES = {
     "ok": "done",
@@ -131,19 +133,26 @@ def findings_text(findings: Sequence[Finding]) -> str:
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How one company stands. ``journal`` counts its writes by state, ``last`` is its latest run."""
+    """How one company stands. ``journal`` counts its writes by state, ``last`` is its latest run; ``near`` are the ends
+    of the grant that a person has to know of."""
 
     company: Company
     held: int
     dirty: int
     journal: dict[str, int]
     last: Run | None = None
+    grant: Tokens | None = None
+    near: tuple[Ending, ...] = ()
 
     @property
     def word(self) -> str:
         """The state in one word, for programs."""
+        if self.company.restored_at:
+            return "restored"
         if self.company.halted_since:
             return "halted"
+        if self.grant is not None and self.grant.broken:
+            return "reconnect"
         if not self.company.realm_id:
             return "not-connected"
         if self.company.first_run_approved_at is None:
@@ -152,7 +161,9 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 _STANDING = {
+    "restored": "RESTORED: this state is older than the world, and nothing is written. Next: syncd relink",
     "halted": 'HALTED. When its cause is gone: syncd resume --reason "..."',
+    "reconnect": "NO LONGER CONNECTED: QuickBooks refuses the grant. Next: syncd connect",
     "not-connected": "not connected yet. Next: syncd connect",
     "first-run": "waits for its first run. Next: syncd reconcile --dry-run, then --approve-first-run",
     "held": "in order, but records wait for a person. Next: syncd held list",
@@ -169,6 +180,8 @@ def status_text(standing: Standing) -> str:
         rows.append(("halted since", f"{_when(company.halted_since)}: {company.halt_reason}"))
     if company.realm_id:
         rows.append(("QuickBooks", f"{company.realm_name or '?'} ({company.realm_id}, {company.environment})"))
+    if standing.grant is not None:
+        rows.extend(_grant_rows(standing.grant))
     rows.append(("last success", _when(company.last_success_at)))
     rows.append(("last audit", _when(company.last_audit_at)))
     if standing.last is not None:
@@ -181,7 +194,23 @@ def status_text(standing: Standing) -> str:
     unsettled = sum(standing.journal.get(state, 0) for state in _OPEN_WRITES)
     rows.append(("unsettled writes", str(unsettled)))
     table = textwrap.indent(render.columns(rows), "  ")
-    return f"{render.plain(company.name)}: {_STANDING[standing.word]}\n{table}"
+    warnings = "".join(f"\n{render.wrapped(f'{e.text} {e.remedy}', 2)}" for e in standing.near)
+    return f"{render.plain(company.name)}: {_STANDING[standing.word]}\n{table}{warnings}"
+
+
+def _grant_rows(grant: Tokens) -> list[tuple[str, str]]:
+    """When the connection was approved and when it ends."""
+    if grant.broken:
+        return [("connection", f"refused ({render.plain(grant.broken)}); approved {_when(grant.connected_at)}")]
+    ends = [
+        f"{text} {_when(at)}"
+        for text, at in (
+            ("good until", grant.refresh_expires_at),
+            ("at the latest until", grant.hard_expires_at),
+        )
+        if at is not None
+    ]
+    return [("connection", "; ".join([f"approved {_when(grant.connected_at)}", *ends]))]
 
 
 def _when(moment: datetime | None) -> str:
@@ -200,13 +229,52 @@ def status_json(standing: Standing) -> dict[str, Any]:
         "first_run_approved_at": company.first_run_approved_at,
         "halted_since": company.halted_since,
         "halt_reason": company.halt_reason,
+        "restored_at": company.restored_at,
         "last_success_at": company.last_success_at,
         "last_audit_at": company.last_audit_at,
         "last_run": msgspec.to_builtins(standing.last) if standing.last else None,
+        "connection": _grant_json(standing),
         "held": standing.held,
         "dirty": standing.dirty,
         "journal": standing.journal,
     }
+
+
+def _grant_json(standing: Standing) -> dict[str, Any] | None:
+    grant = standing.grant
+    if grant is None:
+        return None
+    return {
+        "connected_at": grant.connected_at,
+        "idle_ends_at": grant.refresh_expires_at,
+        "hard_ends_at": grant.hard_expires_at,
+        "broken": grant.broken,
+        "ending": [
+            {"part": e.part, "at": e.at, "days_left": e.days_left, "text": e.text, "remedy": e.remedy}
+            for e in standing.near
+        ],
+    }
+
+
+def queue_text(rows: Sequence[Owed], now: datetime) -> str:
+    """What is owed, oldest first: its age, why it is not done, and what clears it."""
+    lines = []
+    for row in rows:
+        tried = f", tried {row.tries} times" if row.tries > 1 else ""
+        lines.append(
+            f"{_age(row.since, now):>6}  {row.what:<5}  {row.kind} {render.plain(row.record)}{tried} ({row.company})"
+        )
+        lines.append(render.wrapped(row.why, 8))
+        lines.append(render.wrapped(f"clears it: {row.clears}", 8))
+    return "\n".join(lines)
+
+
+def _age(since: datetime | None, now: datetime) -> str:
+    if since is None:
+        return "?"
+    minutes = int((now - since).total_seconds() // 60)
+    hours, days = minutes // 60, minutes // 1440
+    return f"{days} d" if days else f"{hours} h" if hours else f"{max(minutes, 0)} min"
 
 
 def held_table(rows: Sequence[Held]) -> str:
@@ -261,3 +329,22 @@ def history_text(events: Sequence[HistoryEvent]) -> str:
 def history_json(events: Sequence[HistoryEvent]) -> list[dict[str, Any]]:
     """The same facts as ``history_text``."""
     return [msgspec.to_builtins(event) for event in events]
+
+
+def runs_table(runs: Sequence[Run]) -> str:
+    """Runs, one a line."""
+    head = ("id", "company", "what", "began", "seconds", "outcome", "what it did")
+    return render.columns([_run_row(run) for run in runs], head)
+
+
+def _run_row(run: Run) -> tuple[str, ...]:
+    lasted = f"{(run.ended_at - run.started_at).total_seconds():.1f}" if run.ended_at is not None else ""
+    did = ", ".join(f"{count} {name}" for name, count in run.counts.items() if count)
+    told = "; ".join(part for part in (did, run.note) if part)
+    return (run.id, run.company, run.what, _when(run.started_at), lasted, run.outcome or "not ended", told)
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """The same facts as a row of ``runs_table``."""
+    row: dict[str, Any] = msgspec.to_builtins(run)
+    return row

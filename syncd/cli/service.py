@@ -32,8 +32,10 @@ def run(config_path: Path) -> int:
     from syncd.config import load_config
     from syncd.daemon import Daemon
     from syncd.engine import Engine
+    from syncd.hardening import keep_memory_private
     from syncd.metrics import Metrics
 
+    keep_memory_private()
     log.configure("info", "auto", sys.stdout)
     config = load_config(config_path)
     log.protect(*config.secrets())

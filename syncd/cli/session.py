@@ -18,6 +18,7 @@ from syncd.errors import (
     EXIT_CONFIG,
     EXIT_HALTED,
     EXIT_HELD,
+    EXIT_RECONNECT,
     EXIT_UNEXPECTED,
     EXIT_UNKNOWN_OUTCOME,
     StateError,
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SEVERITY = (EXIT_CONFIG, EXIT_UNEXPECTED, EXIT_UNKNOWN_OUTCOME, EXIT_HALTED, EXIT_BUSY, EXIT_HELD)
+_SEVERITY = (
+    *(EXIT_CONFIG, EXIT_RECONNECT, EXIT_UNEXPECTED, EXIT_UNKNOWN_OUTCOME),
+    *(EXIT_HALTED, EXIT_BUSY, EXIT_HELD),
+)
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -84,7 +88,9 @@ def read_config(path: Path) -> AppConfig:
     """The configuration, with its secrets kept out of everything that is logged; logs go to stderr."""
     from syncd import log
     from syncd.config import load_config
+    from syncd.hardening import keep_memory_private
 
+    keep_memory_private()
     log.configure("warning", "auto", sys.stderr)
     config = load_config(path)
     log.protect(*config.secrets())

@@ -52,9 +52,11 @@ def reconcile(**given: Any) -> int:
 def _reconcile(given: dict[str, Any], *, stop: threading.Event | None = None) -> int:
     from syncd.planfile import save_plan
 
-    request = _request(given)
+    request = request_of(given)
     with session(given["config_path"], stop or threading.Event(), read_only=request.dry_run) as opened:
         companies = opened.companies(given["company"])
+        if any(given[name] for name in options.COUNTED):
+            opened.one(given["company"], "What a brake counted is lifted for one company")
         if given["out"]:
             opened.one(given["company"], "A plan file is for one company")
 
@@ -91,7 +93,7 @@ def _apply(given: dict[str, Any], *, stop: threading.Event | None = None) -> int
     from syncd.planfile import load_plan
 
     plan_file = load_plan(given["file"])
-    request = _request(given)
+    request = request_of(given)
     with session(given["config_path"], stop or threading.Event()) as opened:
 
         def one(name: str) -> CycleReport:
@@ -127,12 +129,13 @@ def _audit(given: dict[str, Any], *, stop: threading.Event | None = None) -> int
         return _each([company.name for company in opened.companies(given["company"])], one, given)
 
 
-def _request(given: dict[str, Any]) -> CycleRequest:
+def request_of(given: dict[str, Any]) -> CycleRequest:
+    """What a command with these options asks of a run."""
     from syncd.model.records import Kind, Side
     from syncd.report import CycleRequest
 
-    def pairs(values: Iterable[tuple[str, str]]) -> frozenset[tuple[Side, Kind]]:
-        return frozenset((Side(side), Kind(kind)) for side, kind in values)
+    def counted(values: Iterable[tuple[str, str, int]]) -> dict[tuple[Side, Kind], int]:
+        return {(Side(side), Kind(kind)): count for side, kind, count in values}
 
     return CycleRequest(
         dry_run=given.get("dry_run", False),
@@ -140,10 +143,10 @@ def _request(given: dict[str, Any]) -> CycleRequest:
         ids=frozenset(given.get("ids", ())),
         approve_first_run=given["approve_first_run"],
         allow_removals={Kind(kind): count for kind, count in given["allow_removals"]},
-        allow_empty=pairs(given["allow_empty"]),
-        allow_mass_change=pairs(given["allow_mass_change"]),
+        allow_empty=counted(given["allow_empty"]),
+        allow_mass_change=counted(given["allow_mass_change"]),
         accept_config=given["accept_config"],
-        actor="operator",
+        actor=options.actor(),
     )
 
 

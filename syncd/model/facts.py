@@ -9,7 +9,10 @@ import msgspec
 
 
 class BooksFacts(msgspec.Struct, frozen=True):
-    """The QBO company and those of its preferences that change what may be sent (entities.md 2.1, 2.2)."""
+    """The QBO company and those of its preferences that change what may be sent (entities.md 2.1, 2.2).
+
+    ``tracks``: what the company wants to have on its documents beside what syncd sends (classes, locations).
+    """
 
     realm_id: str
     name: str
@@ -21,6 +24,7 @@ class BooksFacts(msgspec.Struct, frozen=True):
     automated_tax: bool = False
     allow_discount: bool = False
     auto_apply_credit: bool = False
+    tracks: tuple[str, ...] = ()
     close_date: date | None = None
     read_only: bool = False
 
@@ -77,5 +81,7 @@ class Settings(msgspec.Struct, frozen=True):
     allow_tax_drop: bool = False
     allow_discount_drop: bool = False
     sync_start_date: date | None = None
+    reconciled_until: date | None = None
+    """Up to this date the books are reconciled with the bank: changes and removals there wait for approval (F-94)."""
     amount_ceiling: str = ""
     """An amount (in any currency) above which a create or an amount change waits for approval; empty: none."""

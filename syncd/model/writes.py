@@ -32,12 +32,17 @@ STATE_VERBS = frozenset({Verb.LINK, Verb.REBASE, Verb.ORPHAN, Verb.FORGET, Verb.
 DESTRUCTIVE_VERBS = frozenset({Verb.DELETE, Verb.VOID, Verb.DEACTIVATE, Verb.WITHDRAW})
 
 
+EXTERNAL_ID = "external_id"
+"""QBO's id, where the source keeps it; among the fields of a write only where the row is to have none any more."""
+
+
 class SourceWrite(msgspec.Struct, frozen=True):
     """One write to the source: applied whole or not at all, and only if the row still has ``expected_version``.
 
     ``record`` carries the wished values with *source* ids in its references; ``fields`` names what to set (all, when
     creating). ``journal_id`` is stored with the row change, in the same transaction, so that a crash between commit
-    and confirm is recognised. ``qbo_id`` is the other side's id, for sources that keep it.
+    and confirm is recognised. ``qbo_id`` is the other side's id, for sources that keep it; empty leaves it as it is,
+    unless ``fields`` name it (``EXTERNAL_ID``).
     """
 
     journal_id: str
@@ -69,10 +74,13 @@ class WireWrite(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The write is confirmed. ``after`` is what the side answered: the record as it now stands, or that it is gone."""
+    """The write is confirmed. ``after`` is what the side answered: the record as it now stands, or that it is gone.
+    ``moved_on``: the record was, or may have been, changed by somebody between the write and ``after``, or since an
+    answer of long ago (F-3)."""
 
     after: Present | Absent
     tid: str = ""
+    moved_on: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -111,6 +119,7 @@ Outcome: TypeAlias = Done | Refused | Conflict | NotSent | InDoubt
 
 __all__ = [
     "DESTRUCTIVE_VERBS",
+    "EXTERNAL_ID",
     "STATE_VERBS",
     "Conflict",
     "Done",

@@ -93,12 +93,14 @@ class Answers(ToQbo, ToSource):
         self._planned.unchanged += 1
 
     def _lacks_id(self) -> bool:
-        """Whether the source keeps QBO's ids and has none for this record: a stop came between the two writes."""
-        record, capability = self._seen.source_record, self._capability
+        """Whether the source, which keeps QBO's ids, still lacks that of a record which we created there (or has that
+        of the one before it): a stop came between the two writes."""
+        record, capability, partner = self._seen.source_record, self._capability, self._seen.partner
         keeps = capability.external_id and Verb.UPDATE in capability.verbs
-        permitted = Verb.UPDATE in self._policy.verbs.get(Side.SOURCE, frozenset())
-        lacks = self._seen.case is Case.IN_SYNC and getattr(record, "external_id", None) == ""
-        return keeps and permitted and lacks and self._seen.partner is not None
+        ours = self._known is not None and self._known.created_by is Side.QBO
+        if not keeps or not ours or partner is None or self._seen.case is not Case.IN_SYNC:
+            return False
+        return getattr(record, "external_id", partner.record.id) != partner.record.id
 
     def _give_id(self) -> None:
         assert self._seen.partner is not None  # noqa: S101 - asked before

@@ -48,6 +48,14 @@ def advance(
     return Settled(new_source, new_qbo, (kept | echoes) - variance, variance)
 
 
+def as_written(kind: Kind, sent: Projection, found: Projection, written: frozenset[str]) -> Projection:
+    """What a side held right after the fields ``written`` were written as ``sent``, where it was ``found`` later on and
+    people may have changed it. Money, the customer and the date stay as found: they are for a person to look at."""
+    matters = {*SPECS[kind].money_fields, *SPECS[kind].decisive}
+    other = differing(sent, found) & written
+    return {**found, **{n: sent[n] for n in other if n not in matters or not _differs_for_good(n, sent, found)}}
+
+
 def _differs_for_good(name: str, source: Projection, qbo: Projection) -> bool:
     if name != "lines":
         return True

@@ -89,8 +89,9 @@ def source_id_of(entry: Entry) -> str:
 
 
 def is_left_alone(entry: Entry) -> bool:
-    """Whether a person said to leave this record alone, and has not said otherwise since."""
-    return entry.known is not None and entry.known.state == "ignored" and entry.word != "retry"
+    """Whether a person said to leave this record alone, or undid what was done with it, and has said nothing since."""
+    ignored = entry.known is not None and entry.known.state == "ignored" and entry.word != "retry"
+    return ignored or (entry.undone and not entry.word)
 
 
 def before_start(record: Record, view: View) -> bool:

@@ -40,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True):
     person answered to a hold: retry, accept-source, accept-qbo or ignore; or reload. ``asked`` is the case of that
     hold: where the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
     ``claimed`` is QBO's id of an unlinked record, where the source or the settings say it: the candidate of that id is
-    certain.
+    certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since.
     """
 
     kind: Kind
@@ -52,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True):
     word: str = ""
     asked: str = ""
     claimed: str = ""
+    undone: bool = False
 
 
 class SideCapability(msgspec.Struct, frozen=True):
@@ -68,32 +69,40 @@ class SideCapability(msgspec.Struct, frozen=True):
 
 
 class Overrides(msgspec.Struct, frozen=True):
-    """What an operator lets through once. Never taken from the configuration."""
+    """What an operator lets through once. Never taken from the configuration.
+
+    Each names how many records it is about, at most: ``allow_removals`` what may be removed of a kind, ``allow_empty``
+    how many linked ones a side may have lost altogether, ``allow_mass_change`` how many may have changed on a side.
+    """
 
     approve_first_run: bool = False
     allow_removals: Mapping[Kind, int] = {}
-    allow_empty: frozenset[tuple[Side, Kind]] = frozenset()
-    allow_mass_change: frozenset[tuple[Side, Kind]] = frozenset()
+    allow_empty: Mapping[tuple[Side, Kind], int] = {}
+    allow_mass_change: Mapping[tuple[Side, Kind], int] = {}
     accept_config: bool = False
 
 
 class Rails(msgspec.Struct, frozen=True):
     """What the brakes look at, beside the operations themselves.
 
-    ``linked``: linked records by kind. ``counts``: rows the source lists now, and ``counts_before`` at the last
-    settled cycle. ``missing``: linked records that a side does not list any more, by side and kind. ``recent``: keys
-    (kind, source id, qbo id, field) written ``churn_writes`` times lately. ``first_run``: nobody approved this
-    company yet. ``scope_changed``: mapping, scope or policy differ from those the bases were made with. ``halted``:
-    why an operator or a rail stopped this company, empty if it is not.
+    ``linked``: linked records by kind. ``listed``: how many records a side lists now, by side and kind, where a whole
+    list was made: all rows of the source, the linked ones among those of QBO. ``missing``: linked records that a side
+    does not have any more. ``churned``: keys (kind, source id, qbo id, field) written ``churn_writes`` times lately.
+    ``stuck``: records (kind, source id, qbo id) and the side that answered the last writes and did not take them.
+    ``first_run``: nobody approved this company yet. ``scope_changed``: mapping, scope or policy differ from those the
+    bases were made with. ``halted``: why an operator or a rail stopped this company, empty if it is not. ``restored``:
+    how it is known that what we remember is older than the world, empty if it is not.
     """
 
     linked: Mapping[Kind, int] = {}
-    counts: Mapping[Kind, int] = {}
+    listed: Mapping[tuple[Side, Kind], int] = {}
     missing: Mapping[tuple[Side, Kind], int] = {}
     churned: frozenset[tuple[Kind, str, str, str]] = frozenset()
+    stuck: frozenset[tuple[Kind, str, str, Side]] = frozenset()
     first_run: bool = False
     scope_changed: bool = False
     halted: str = ""
+    restored: str = ""
 
 
 class View(msgspec.Struct, frozen=True):

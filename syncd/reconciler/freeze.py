@@ -17,13 +17,17 @@ from syncd.reconciler.sight import Look
 def why_frozen(seen: Look, view: View, verb: Verb, fields: frozenset[str], *, approved: bool) -> str:
     """Why QBO's side of this record may not be written now; empty if it may.
 
-    ``approved``: a person said to go ahead, which lifts the amount ceiling and nothing else.
+    ``approved``: a person said to go ahead, which lifts the company's own limits (what is reconciled, the amount
+    ceiling) and nothing that QuickBooks or the books demand.
     """
     partner = seen.partner.record if seen.partner is not None else None
     records = [record for record in (seen.source_record, partner) if record is not None]
     close = view.facts.close_date
     if close is not None and any(day <= close for record in records for day in dates_of(record)):
         return f"it falls into the period that is closed up to {close.isoformat()}"
+    settled = view.settings.reconciled_until
+    if not approved and settled is not None and any(day <= settled for record in records for day in dates_of(record)):
+        return f"the books are reconciled up to {settled.isoformat()} ([company.settings] reconciled_until)"
     touches_money = verb is not Verb.UPDATE or bool(fields & set(SPECS[seen.entry.kind].coupled))
     # A bill stays as it was paid, its date and vendor too (C-R9).
     frozen = touches_money or isinstance(partner, Bill)

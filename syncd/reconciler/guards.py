@@ -2,18 +2,22 @@
 
 A brake stops the operations of one kind (or all, where the whole company is in question), says what was about to
 happen, and names the override that lets it through once. Overrides name the count they let through and never live in
-the configuration.
+the configuration. What stops one record alone is in ``waiting``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.entries import View
 from syncd.reconciler.plan import Brake, Operation
+
+_VANISHING = DESTRUCTIVE_VERBS | {Verb.ORPHAN, Verb.FORGET}
+"""What becomes of a record that is missing on one side."""
 
 
 def removals_limit(linked: int, *, floor: int, ceiling: int, share_percent: int) -> int:
@@ -24,13 +28,13 @@ def removals_limit(linked: int, *, floor: int, ceiling: int, share_percent: int)
 def guard(operations: Sequence[Operation], view: View, changed: dict[tuple[Side, Kind], int]) -> tuple[Brake, ...]:
     """Every brake that ``operations`` trip, each with the ids of what it stops. ``changed`` counts linked records that
     differ from their base, by side and kind."""
+    doing = [operation for operation in operations if operation.verb is not Verb.HOLD]
     brakes = [
-        *_whole_company(operations, view),
-        *_empty_side(operations, view),
-        *_vanished(operations, view),
-        *_removals(operations, view),
-        *_mass_change(operations, view, changed),
-        *_churn(operations, view),
+        *_whole_company(doing, view),
+        *_empty_side(doing, view),
+        *_vanished(doing, view),
+        *_removals(doing, view),
+        *_mass_change(doing, view, changed),
     ]
     return tuple(brakes)
 
@@ -46,154 +50,150 @@ def stopped(operations: Sequence[Operation], brakes: Iterable[Brake]) -> frozens
         gone |= more
 
 
-def _ids(operations: Iterable[Operation], wanted: Callable[[Operation], bool]) -> tuple[str, ...]:
-    return tuple(operation.id for operation in operations if operation.verb is not Verb.HOLD and wanted(operation))
+def about(operations: Iterable[Operation]) -> str:
+    """What was about to happen, in one sentence with its numbers; empty where nothing was."""
+    counts = Counter((o.verb, o.kind, o.side) for o in operations)
+    said = [
+        f"{verb} {count} {SPECS[kind].plural if count > 1 else kind.replace('_', ' ')}{_IN[side]}"
+        for (verb, kind, side), count in counts.items()
+    ]
+    return f" About to happen: {', '.join(said)}." if said else ""
 
 
-def _whole_company(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
-    everything = _ids(operations, lambda _: True)
+_IN = {Side.SOURCE: " in the source", Side.QBO: " in QuickBooks", Side.STATE: ""}
+
+
+def _where(*sides: Side) -> str:
+    return " and ".join("the source" if side is Side.SOURCE else "QuickBooks" for side in sorted(sides))
+
+
+def _brake(
+    rail: str,
+    why: str,
+    stops: Sequence[Operation],
+    override: str,
+    *,
+    kind: Kind | None = None,
+    side: Side | None = None,
+    count: int | None = None,
+) -> Brake:
+    return Brake(
+        rail=rail,
+        text=f"{why}{about(stops)}",
+        override=override,
+        kind=kind,
+        side=side,
+        count=len(stops) if count is None else count,
+        stopped=tuple(operation.id for operation in stops),
+    )
+
+
+def _whole_company(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     rails, overrides = view.rails, view.overrides
+    if rails.restored:
+        why = (
+            f"What syncd remembers of this company is older than the world: {rails.restored.rstrip('.')}. It was "
+            "restored from a backup, or begun anew. Nothing is written until its links are rebuilt."
+        )
+        yield _brake("restored", why, doing, "syncd relink, then syncd resume --reason '…'")
     if rails.halted:
-        yield Brake(
-            rail="halted",
-            text=f"This company is halted: {rails.halted.rstrip('.')}.",
-            override="syncd resume --reason '…'",
-            count=len(everything),
-            stopped=everything,
-        )
-    if rails.first_run and not overrides.approve_first_run and everything:
-        yield Brake(
-            rail="first-run",
-            text="This is the first run of this company: it only plans until a person has read the plan.",
-            override="syncd reconcile --approve-first-run, or syncd apply with the saved plan",
-            count=len(everything),
-            stopped=everything,
-        )
-    if rails.scope_changed and not overrides.accept_config and everything:
-        yield Brake(
-            rail="scope-changed",
-            text="Profile, mapping or settings changed since the last cycle, so comparisons may mean something else.",
-            override="syncd reconcile --accept-config",
-            count=len(everything),
-            stopped=everything,
-        )
+        why = f"This company is halted: {rails.halted.rstrip('.')}."
+        yield _brake("halted", why, doing, "syncd resume --reason '…'")
+    if rails.first_run and not overrides.approve_first_run and doing:
+        why = "This is the first run of this company: it only plans until a person has read the plan."
+        override = "syncd reconcile --approve-first-run, or syncd apply with the saved plan"
+        yield _brake("first-run", why, doing, override)
+    if rails.scope_changed and not overrides.accept_config and doing:
+        why = "Profile, mapping or settings changed since the last cycle, so comparisons may mean something else."
+        yield _brake("scope-changed", why, doing, "syncd reconcile --accept-config")
 
 
-def _empty_side(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
+def _empty_side(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     for kind, linked in view.rails.linked.items():
-        # Links of items stand for names on lines too (the default item), not only for rows; nothing of them is written.
-        lists_none = view.rails.counts.get(kind) == 0 and not SPECS[kind].link_only
-        if linked and lists_none and (Side.SOURCE, kind) not in view.overrides.allow_empty:
-            yield Brake(
-                rail="empty-side",
-                text=f"The source lists no {SPECS[kind].plural} at all, and {linked} are linked: "
+        for side in (Side.SOURCE, Side.QBO):
+            # Links of items stand for names on lines too (the default item), not only for rows, and are never written.
+            lists_none = view.rails.listed.get((side, kind)) == 0 and not SPECS[kind].link_only
+            if not lists_none or linked <= view.overrides.allow_empty.get((side, kind), 0):
+                continue
+            plural = SPECS[kind].plural
+            none = f"The source lists no {plural} at all" if side is Side.SOURCE else f"QuickBooks lists no {plural}"
+            yield _brake(
+                "empty-side",
+                f"{none}, and {linked} are linked: "
                 "an emptied table, a lost permission or a wrong filter looks the same as a mass deletion.",
-                override=f"syncd reconcile --allow-empty source:{kind}",
+                [operation for operation in doing if operation.kind is kind],
+                f"syncd reconcile --allow-empty {side}:{kind}={linked}",
                 kind=kind,
-                side=Side.SOURCE,
+                side=side,
                 count=linked,
-                stopped=_ids(operations, lambda o, k=kind: o.kind is k),  # type: ignore[misc]  # bound per turn
             )
 
 
-def _vanished(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
-    """Many linked records are missing from one side at once: no removal of that kind, whatever the policy says."""
+def _allowed_removals(kind: Kind, view: View) -> int:
     limits = view.policy.limits
+    limit = removals_limit(
+        view.rails.linked.get(kind, 0),
+        floor=limits.removals_floor,
+        ceiling=limits.removals_ceiling,
+        share_percent=limits.removals_share_percent,
+    )
+    return max(limit, view.overrides.allow_removals.get(kind, 0))
+
+
+def _vanished(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
+    """Many linked records are missing from one side at once: no removal of that kind, whatever the policy says; and
+    what is new there is not created on the other side, for it may be the same records under other keys."""
     for (side, kind), missing in view.rails.missing.items():
-        linked = view.rails.linked.get(kind, 0)
-        allowed = max(
-            removals_limit(
-                linked,
-                floor=limits.removals_floor,
-                ceiling=limits.removals_ceiling,
-                share_percent=limits.removals_share_percent,
-            ),
-            view.overrides.allow_removals.get(kind, 0),
-        )
-        stopped = _ids(
-            operations,
-            lambda o, k=kind: o.kind is k and o.verb in DESTRUCTIVE_VERBS | {Verb.ORPHAN, Verb.FORGET},  # type: ignore[misc]  # bound per turn
-        )
+        linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
+        members = [operation for operation in doing if operation.kind is kind]
+        stops = [operation for operation in members if operation.verb in _VANISHING]
+        anew = [o for o in members if o.verb is Verb.CREATE and o.side not in (side, Side.STATE)]
         # Where the policy holds them all, there is nothing to stop: the holds say it, and a halt would last for ever.
-        if missing > allowed and stopped:
-            where = "the source" if side is Side.SOURCE else "QuickBooks"
-            yield Brake(
-                rail="vanished",
-                text=f"{missing} of {linked} linked {SPECS[kind].plural} are missing from {where} "
+        if missing > allowed and stops:
+            yield _brake(
+                "vanished",
+                f"{missing} of {linked} linked {SPECS[kind].plural} are missing from {_where(side)} "
                 f"({missing * 100 // max(linked, 1)} %), more than the {allowed} that may go in one plan. "
-                "A cut-off read or a wrong filter looks the same as a mass deletion.",
-                override=f"syncd reconcile --allow-removals {kind}={missing}",
+                "A cut-off read, a wrong filter or rows under new keys look the same as a mass deletion.",
+                [*anew, *stops],
+                f"syncd reconcile --allow-removals {kind}={missing}",
                 kind=kind,
                 side=side,
                 count=missing,
-                stopped=stopped,
             )
 
 
-def _removals(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
+def _removals(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     """Both sides together: a plan that removes ten here and ten there removes twenty."""
-    limits = view.policy.limits
     for kind in SPECS:
-        removals = _ids(operations, lambda o, k=kind: o.kind is k and o.verb in DESTRUCTIVE_VERBS)  # type: ignore[misc]  # bound per turn
-        linked = view.rails.linked.get(kind, 0)
-        limit = removals_limit(
-            linked,
-            floor=limits.removals_floor,
-            ceiling=limits.removals_ceiling,
-            share_percent=limits.removals_share_percent,
-        )
-        allowed = max(limit, view.overrides.allow_removals.get(kind, 0))
+        removals = [operation for operation in doing if operation.kind is kind and operation.verb in DESTRUCTIVE_VERBS]
+        linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
         if len(removals) > allowed:
-            sides = {operation.side for operation in operations if operation.id in removals}
-            where = " and ".join("the source" if side is Side.SOURCE else "QuickBooks" for side in sorted(sides))
-            yield Brake(
-                rail="removals",
-                text=f"{len(removals)} of {linked} linked {SPECS[kind].plural} would be removed from {where}; "
+            sides = {operation.side for operation in removals}
+            yield _brake(
+                "removals",
+                f"{len(removals)} of {linked} linked {SPECS[kind].plural} would be removed from {_where(*sides)}; "
                 f"at most {allowed} may be removed in one plan.",
-                override=f"syncd reconcile --allow-removals {kind}={len(removals)}",
+                removals,
+                f"syncd reconcile --allow-removals {kind}={len(removals)}",
                 kind=kind,
                 side=next(iter(sides)) if len(sides) == 1 else None,
-                count=len(removals),
-                stopped=removals,
             )
 
 
-def _mass_change(operations: Sequence[Operation], view: View, changed: dict[tuple[Side, Kind], int]) -> Iterable[Brake]:
+def _mass_change(doing: Sequence[Operation], view: View, changed: dict[tuple[Side, Kind], int]) -> Iterable[Brake]:
     limits = view.policy.limits
     for (side, kind), count in sorted(changed.items()):
         linked = view.rails.linked.get(kind, 0)
         too_many = count >= limits.mass_change_floor and count * 100 > linked * limits.mass_change_percent
-        if too_many and (side, kind) not in view.overrides.allow_mass_change:
-            where = "the source" if side is Side.SOURCE else "QuickBooks"
-            yield Brake(
-                rail="mass-change",
-                text=f"{count} of {linked} linked {SPECS[kind].plural} changed in {where} at once: "
+        if too_many and count > view.overrides.allow_mass_change.get((side, kind), 0):
+            yield _brake(
+                "mass-change",
+                f"{count} of {linked} linked {SPECS[kind].plural} changed in {_where(side)} at once: "
                 "a mapping, time zone or currency fault looks like this.",
-                override=f"syncd reconcile --allow-mass-change {side}:{kind}",
+                [operation for operation in doing if operation.kind is kind and operation.verb is not Verb.CREATE],
+                f"syncd reconcile --allow-mass-change {side}:{kind}={count}",
                 kind=kind,
                 side=side,
                 count=count,
-                stopped=_ids(operations, lambda o, k=kind: o.kind is k and o.verb is not Verb.CREATE),  # type: ignore[misc]  # bound per turn
             )
-
-
-def _churn(operations: Sequence[Operation], view: View) -> Iterable[Brake]:
-    churned = view.rails.churned
-    if not churned:
-        return
-    caught = [
-        operation
-        for operation in operations
-        if operation.verb is Verb.UPDATE and any((*operation.key, name) in churned for name in operation.fields)
-    ]
-    for operation in caught:
-        limits = view.policy.limits
-        yield Brake(
-            rail="churn",
-            text=f"{operation.kind} {operation.label}: the same field was written {limits.churn_writes} times in "
-            f"{limits.churn_hours} hours without a new value at its origin; two programs may be fighting over it.",
-            override=f"syncd held retry, after looking at syncd history {operation.kind} {operation.source_id}",
-            kind=operation.kind,
-            count=1,
-            stopped=(operation.id,),
-        )

@@ -69,6 +69,9 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     blocked_by: str = ""
     wait: bool = False
     """A hold that clears by itself once a side can be read again; no work for a person."""
+    undoes: str = ""
+    """The journal's id of the write that this takes back. ``record`` then is what the side held before, and names
+    others by the ids of that very side; the writer does not translate it."""
 
     @property
     def key(self) -> tuple[Kind, str, str]:
@@ -82,7 +85,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Brake(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A rail that stopped the operations of one kind: what was about to happen, and how to let it through once."""
+    """A rail that stopped the operations of one kind, of the company or of one record: what was about to happen, and
+    how to let it through once. ``stopped`` are withheld; those of one record are the hold that took their place."""
 
     rail: str
     text: str
@@ -93,12 +97,24 @@ class Brake(msgspec.Struct, frozen=True, omit_defaults=True):
     stopped: tuple[str, ...] = ()
 
 
+class LeftOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A record that an undo leaves as it is, and why; ``undone``: because it was taken back already."""
+
+    kind: Kind
+    label: str
+    source_id: str
+    qbo_id: str
+    reason: str
+    undone: bool = False
+
+
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Operations in total order, what was stopped, and the counts of what needed nothing.
 
     ``operations`` may be applied. ``withheld`` are those that a brake stopped (``brakes`` say which and why): they
     are shown, and applied only once the brake is lifted. ``ignored`` counts records of QBO that are none of ours, by
-    kind. ``unchanged`` counts linked records that were looked at and agree.
+    kind. ``unchanged`` counts linked records that were looked at and agree. ``left_out``: what an undo does not take
+    back.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -106,6 +122,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     brakes: tuple[Brake, ...] = ()
     ignored: dict[str, int] = {}
     unchanged: int = 0
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def writes(self) -> tuple[Operation, ...]:

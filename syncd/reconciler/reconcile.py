@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+
+import msgspec
 
 from syncd.model.observations import Present
 from syncd.model.records import Kind, Side
@@ -12,7 +15,8 @@ from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.decide import Decider, before_start, is_left_alone, source_id_of
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.guards import guard, stopped
-from syncd.reconciler.plan import Operation, Plan
+from syncd.reconciler.plan import Brake, Operation, Plan
+from syncd.reconciler.waiting import held_back, holds
 
 
 def reconcile(view: View) -> Plan:
@@ -26,16 +30,24 @@ def reconcile(view: View) -> Plan:
         if kind in view.policy.kinds:
             entries = sorted((entry for entry in view.entries if entry.kind is kind), key=_place)
             decider.decide(kind, entries, frozenset(name for of, name in wanted if of is kind))
-    operations = ordered(decider.planned.operations)
+    planned = decider.planned.operations
+    single = held_back(planned, view)
+    waiting = holds(planned, single)
+    operations = ordered([*(o for o in planned if o.id not in waiting), *{h.id: h for h in waiting.values()}.values()])
     brakes = guard(operations, view, decider.planned.changed)
-    gone = stopped(operations, brakes)
+    gone = stopped(operations, (*brakes, *single))
     return Plan(
         operations=tuple(operation for operation in operations if operation.id not in gone),
         withheld=tuple(operation for operation in operations if operation.id in gone),
-        brakes=brakes,
+        brakes=(*brakes, *(_as_held(brake, waiting) for brake in single)),
         ignored=dict(sorted(decider.planned.ignored.items())),
         unchanged=decider.planned.unchanged,
     )
+
+
+def _as_held(brake: Brake, waiting: Mapping[str, Operation]) -> Brake:
+    """What a brake on one record stopped is shown as the hold that took its place."""
+    return msgspec.structs.replace(brake, stopped=tuple({waiting[name].id: None for name in brake.stopped}))
 
 
 def needed(view: View) -> frozenset[tuple[Kind, str]]:

@@ -80,6 +80,7 @@ class ToQbo(Draft):
         ready, after = self._sendable(record)
         if not ready or self._frozen(Verb.UPDATE, fields):
             return
+        fields -= self._lacking(fields)
         self._out.append(
             self._operation(
                 Side.QBO,
@@ -89,9 +90,14 @@ class ToQbo(Draft):
                 fields=tuple(sorted(fields)),
                 record=record,
                 after=after,
+                writes_back=self._returned() if self._known is None else (),
                 money=self._money(record),
             )
         )
+
+    def _lacking(self, fields: frozenset[str]) -> frozenset[str]:
+        """Of these, what QBO decides and the source says nothing about: that is no wish to empty it in QBO."""
+        return frozenset(n for n in fields if self._owner(n) is Owner.RETURNED and not self._seen.source.get(n))
 
     def _never_pushed(self, changed: frozenset[str], fields: frozenset[str]) -> bool:
         """Hold where QBO could not take the change, or decides these fields itself."""

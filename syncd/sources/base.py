@@ -56,11 +56,24 @@ class Finding(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
+class LoggedWrite(msgspec.Struct, frozen=True):
+    """One committed write of syncd's, as the source's write log has it: whose, of which kind, to which row."""
+
+    journal_id: str
+    kind: Kind
+    record_id: str
+
+
 class Source(Protocol):
     """A source of canonical records. Every read raises ``SourceUnavailable`` rather than answer in part."""
 
     def identity(self) -> str:
         """What makes this source this one and no other (never a secret); pinned at the first run."""
+        ...
+
+    def scope(self) -> str:
+        """What the answers mean, as a fingerprint: mapping, filters, time zone. Where it changes, what was compared
+        before may mean something else now, and a person accepts that first (correctness.md section 3)."""
         ...
 
     def capabilities(self) -> Mapping[Kind, KindCapability]:
@@ -98,6 +111,11 @@ class Source(Protocol):
         """
         ...
 
+    def last_writes(self, limit: int) -> Sequence[LoggedWrite]:
+        """The latest entries of the write log, newest first; empty where none is kept. They tell a state database that
+        was restored from a backup what it does not know (F-113)."""
+        ...
+
     def check(self) -> list[Finding]:
         """Look at connection, schema, mapping and permissions; change nothing."""
         ...
@@ -107,4 +125,4 @@ class Source(Protocol):
         ...
 
 
-__all__ = ["Finding", "KindCapability", "Observation", "Source", "SourceChanges"]
+__all__ = ["Finding", "KindCapability", "LoggedWrite", "Observation", "Source", "SourceChanges"]

@@ -16,9 +16,9 @@ from syncd.errors import SourceUnavailable
 from syncd.model.observations import Absent, Flawed, Present, Problem
 from syncd.model.records import UNSET, Form, Kind, Line, Record, State, UnsetType
 from syncd.model.spec import SPECS
-from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
+from syncd.model.writes import EXTERNAL_ID, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.sources import whole
-from syncd.sources.base import Finding, KindCapability, SourceChanges
+from syncd.sources.base import Finding, KindCapability, LoggedWrite, SourceChanges
 from syncd.sources.lines import matched
 from syncd.sources.shapes import SHAPES
 
@@ -96,6 +96,10 @@ class MemorySource:
         """The name it was given."""
         return f"memory:{self._name}"
 
+    def scope(self) -> str:
+        """Nothing can be set about it."""
+        return ""
+
     def capabilities(self) -> Mapping[Kind, KindCapability]:
         """Everything, for every kind that is not read-only."""
         found = {}
@@ -160,6 +164,12 @@ class MemorySource:
         """Journal ids whose write was done."""
         with self._reading():
             return {key: self._log[key][1] for key in journal_ids if key in self._log}
+
+    def last_writes(self, limit: int) -> Sequence[LoggedWrite]:
+        """What was written last."""
+        with self._reading():
+            latest = list(self._log.items())[: -limit - 1 : -1]
+            return [LoggedWrite(journal_id, *written) for journal_id, written in latest]
 
     def check(self) -> list[Finding]:
         """Nothing can be wrong but the weather."""
@@ -255,6 +265,8 @@ class MemorySource:
             self._store(kind, record_id, after)
             if write.qbo_id:
                 self._qbo_ids[kind, record_id] = write.qbo_id
+            elif EXTERNAL_ID in write.fields:
+                self._qbo_ids.pop((kind, record_id), None)
         self._log[write.journal_id] = (kind, record_id)
         return Done(self._standing(kind, record_id))
 
@@ -267,7 +279,7 @@ class MemorySource:
             return _external(msgspec.structs.replace(value, state=_STATES[write.verb]), write.qbo_id)
         if write.verb is Verb.DEACTIVATE:
             return msgspec.structs.replace(value, active=False)
-        wished = {name: getattr(write.record, name) for name in write.fields if name != "external_id"}
+        wished = {name: getattr(write.record, name) for name in write.fields}
         if "lines" in wished and isinstance(value, Form):
             wished["lines"] = _lines(value.lines, wished["lines"])
         return _external(msgspec.structs.replace(value, **wished), write.qbo_id)

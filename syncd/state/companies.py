@@ -9,10 +9,10 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from syncd.errors import IdentityChanged, StateError
-from syncd.state import history, tables
+from syncd.state import history, leases, tables
 from syncd.state.database import Database
 from syncd.state.part import Part
-from syncd.state.values import Company
+from syncd.state.values import Company, Lease
 
 companies = tables.companies
 
@@ -48,6 +48,11 @@ class Companies(Part):
         with self._db.read() as connection:
             return list(connection.scalars(select(companies.c.name).order_by(companies.c.name)))
 
+    def check_identity(self, company: Company) -> None:
+        """Compare with what is pinned, and store nothing: ``IdentityChanged`` when it is not the same."""
+        with self._db.read() as connection:
+            _refuse_another(find(connection, company.name), company)
+
     def pin_company(self, company: Company, *, replace: bool = False, actor: str = BY_ITSELF) -> None:
         """Remember which company and which source this state belongs to.
 
@@ -56,11 +61,9 @@ class Companies(Part):
         """
         with self._db.write() as connection:
             now = find(connection, company.name)
-            identity = {name: getattr(company, name) for name in IDENTITY if getattr(company, name)}
-            known = {name: getattr(now, name) for name in identity} if now is not None else {}
-            changed = [name for name, value in known.items() if value not in {"", identity[name]}]
-            if changed and not replace:
-                raise IdentityChanged(_changed(company.name, changed, known, identity))
+            identity, known = _compared(now, company)
+            if not replace:
+                _refuse_another(now, company)
             self._refuse_twin(connection, company)
             if now is None and company.scope_digest:
                 identity["scope_digest"] = company.scope_digest
@@ -98,12 +101,19 @@ class Companies(Part):
             now = find(connection, name)
             if now is None or now.halted_since is None:
                 raise StateError(f"Company {name} is not halted.")
+            if now.restored_at is not None:
+                raise StateError(
+                    f"The state of {name} is older than the world; a word alone does not make it right.",
+                    remedy=f"Run: syncd relink --company {name}",
+                )
             put(connection, self._db, name, halted_since=None, halt_reason="")
             self._note(connection, name, "resume", actor=actor, reason=reason)
 
-    def record_success(self, name: str, at: datetime) -> None:
-        """A cycle ended well at ``at``."""
+    def record_success(self, name: str, at: datetime, *, lease: Lease | None = None) -> None:
+        """A cycle ended well at ``at``; ``LeaseLost`` when it was not the runner any more by then."""
         with self._db.write() as connection:
+            if lease is not None:
+                leases.check_fence(connection, lease)
             put(connection, self._db, name, last_success_at=at)
 
     def record_audit(self, name: str, at: datetime) -> None:
@@ -128,6 +138,30 @@ class Companies(Part):
             )
 
 
-def _changed(name: str, changed: list[str], known: dict[str, str], now: dict[str, str]) -> str:
-    said = "; ".join(f"{field} is {now[field]!r}, pinned is {known[field]!r}" for field in changed)
-    return f"Company {name} is not the one this state was built with: {said}."
+def _compared(known: Company | None, now: Company) -> tuple[dict[str, str], dict[str, str]]:
+    """What is said of a company's identity now, and what is pinned of the same."""
+    identity = {name: getattr(now, name) for name in IDENTITY if getattr(now, name)}
+    return identity, {name: getattr(known, name) for name in identity} if known is not None else {}
+
+
+def _refuse_another(known: Company | None, now: Company) -> None:
+    """Raise where what answers is not what is pinned, with the way out of each difference."""
+    identity, pinned = _compared(known, now)
+    changed = [name for name, value in pinned.items() if value not in {"", identity[name]}]
+    if not changed:
+        return
+    said = "; ".join(f"{name} is {identity[name]!r}, pinned is {pinned[name]!r}" for name in changed)
+    ways = " ".join(_WAY_OUT[name].format(name=now.name, now=identity[name]) for name in changed)
+    raise IdentityChanged(
+        f"Company {now.name} is not the one this state was built with: {said}. Nothing is read or written for it.",
+        remedy=f"{ways} Correct what is wrong, then: syncd resume --company {now.name} --reason '…'.",
+    )
+
+
+_WAY_OUT = {
+    "realm_id": "Another QuickBooks company needs a name of its own in the configuration.",
+    "realm_name": "If the company was only renamed: syncd connect --company {name}.",
+    "environment": "Sandbox and production need a name each in the configuration.",
+    "source_identity": "If it is the same source in another place: "
+    "syncd resume --company {name} --source '{now}' --reason '…'.",
+}

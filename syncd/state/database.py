@@ -30,6 +30,9 @@ from syncd.state.snapshot import SnapshotReader
 
 BUSY_TIMEOUT_SECONDS = 20
 """How long a writer waits for another process's short transaction before it gives up."""
+IDLE_TRANSACTION_SECONDS = 60
+"""How long PostgreSQL lets a transaction of ours stand still before it ends it: a process that was paused inside one
+holds row locks that its successor waits for. Ours take milliseconds."""
 JOURNAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024
 """SQLite cuts its write-ahead log back to this after a checkpoint."""
 
@@ -186,11 +189,18 @@ def _prepare_sqlite_reader(connection: Any, _record: object) -> None:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
-    """A server that acknowledges commits before they are on disk would break the journal's promise."""
+    """A server that acknowledges commits before they are on disk would break the journal's promise; one on which a
+    paused process keeps its locks would keep its successor waiting for ever."""
+    patience = {
+        "idle_in_transaction_session_timeout": IDLE_TRANSACTION_SECONDS,
+        "lock_timeout": IDLE_TRANSACTION_SECONDS + BUSY_TIMEOUT_SECONDS,
+    }
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
+        for name, seconds in patience.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", (name, f"{round(seconds * 1000)}ms"))
     connection.commit()
 
 

@@ -29,6 +29,9 @@ PAGE = 1000
 
 NOT_WRITTEN = {JournalState.REFUSED, JournalState.SUPERSEDED, JournalState.ABANDONED, *OPEN_JOURNAL_STATES}
 """Results of events that changed nothing on the other side: they are no writes for the churn brake."""
+DONE = "done"
+NOT_TAKEN = "not taken"
+"""How the result of a write begins whose answer still shows what was there before; the fields follow."""
 
 _HASHED = tuple(column.name for column in history.c if column.name not in {"hash", "previous_hash"})
 
@@ -165,6 +168,29 @@ class History(Part):
                     written = {name: value for name, value in new.items() if old.get(name) != value}
                     write = RecentWrite(side=Side(side), verb=Verb(verb), written=written, at=at)
                     found.setdefault(named[record_id], []).append(write)
+
+    def not_taken(
+        self, company: str, keys: Collection[tuple[Kind, str, str]]
+    ) -> dict[tuple[Kind, str, str], dict[Side, int]]:
+        """By side, how many of a record's latest updates that side answered and did not take: those since the last one
+        that it took. A record without such an update has no entry."""
+        found: dict[tuple[Kind, str, str], dict[Side, int]] = {}
+        with self._db.read() as connection:
+            for kind in sorted({key[0] for key in keys}):
+                for column, place in ((history.c.source_id, 1), (history.c.qbo_id, 2)):
+                    named = {k[place]: k for k in keys if k[0] is kind and k[place] and (place == 1 or not k[1])}
+                    for chunk in codec.chunks(named):
+                        mine = (history.c.company == company, history.c.kind == str(kind), column.in_(chunk))
+                        kept = history.c.result.like(f"{NOT_TAKEN}%")
+                        some = {name for (name,) in rows(connection, select(column).where(*mine, kept).distinct())}
+                        if not some:
+                            continue
+                        asked = select(column, history.c.side, history.c.result).where(*mine, column.in_(some))
+                        asked = asked.where(history.c.verb == Verb.UPDATE.value, or_(kept, history.c.result == DONE))
+                        for name, side, result in rows(connection, asked.order_by(history.c.seq)):
+                            counts = found.setdefault(named[name], {})
+                            counts[Side(side)] = counts.get(Side(side), 0) + 1 if result != DONE else 0
+        return found
 
 
 def _head_unlocked(company: str) -> Any:

@@ -1,8 +1,8 @@
 """Held records and the dirty set: what waits for a person, and what has to be looked at again.
 
 Both are about a record, and what is known of its ids grows: held as (source id, no QBO id) before it was created, it
-is the same record afterwards. So a row is about a record when they share the source id; or, where one of the two has
-no source id, the QBO id.
+is the same record afterwards. So a row is about a record when they share the source id; or, where the row has none, the
+QBO id. A row that has one may name a look-alike in QBO that somebody has to judge: what becomes of that says nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from syncd.model.writes import Verb
 from syncd.state import codec, history, runs, tables
 from syncd.state.database import rows
 from syncd.state.part import Part
-from syncd.state.values import Dirty, Held, HistoryEvent
+from syncd.state.values import UNDONE, Dirty, Held, HistoryEvent
 
 held = tables.held
 dirty = tables.dirty
@@ -34,24 +34,21 @@ CLEARED = "cleared"
 Name = tuple[Kind, str, str]
 
 
-def _split(names: Collection[Name]) -> tuple[list[dict[str, str]], list[dict[str, str]], list[dict[str, str]]]:
-    """Names as parameters: by source id; by QBO id, any source id; by QBO id, where the row has no source id."""
-    by_source, by_qbo, by_qbo_alone = [], [], []
+def _split(names: Collection[Name]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Names as parameters: by source id; by QBO id, where the row has no source id."""
+    by_source, by_qbo = [], []
     for kind, source_id, qbo_id in names:
         if source_id:
             by_source.append({"of_kind": kind.value, "of_id": source_id})
-            if qbo_id:
-                by_qbo_alone.append({"of_kind": kind.value, "of_id": qbo_id})
-        elif qbo_id:
+        if qbo_id:
             by_qbo.append({"of_kind": kind.value, "of_id": qbo_id})
-    return by_source, by_qbo, by_qbo_alone
+    return by_source, by_qbo
 
 
 def _wheres(table: Any) -> tuple[tuple[Any, ...], ...]:
     mine = (table.c.company == bindparam("of_company"), table.c.kind == bindparam("of_kind"))
     return (
         (*mine, table.c.source_id == bindparam("of_id")),
-        (*mine, table.c.qbo_id == bindparam("of_id")),
         (*mine, table.c.qbo_id == bindparam("of_id"), table.c.source_id == ""),
     )
 
@@ -81,10 +78,11 @@ def clean(connection: Connection, company: str, names: Collection[Name]) -> None
             connection.execute(statement, [{"of_company": company, **p} for p in parameters])
 
 
-def soil(connection: Connection, company: str, records: Sequence[Dirty]) -> None:
-    """Put records into the dirty set, replacing what it says of them."""
+def soil(connection: Connection, company: str, records: Sequence[Dirty], now: datetime) -> None:
+    """Put records into the dirty set, replacing what it says of them but for how long they have been there."""
     if not records:
         return
+    since = _since(connection, company, records)
     clean(connection, company, [(record.kind, record.source_id, record.qbo_id) for record in records])
     rows = {
         (record.kind, record.source_id, record.qbo_id): {
@@ -95,10 +93,33 @@ def soil(connection: Connection, company: str, records: Sequence[Dirty]) -> None
             "reason": codec.shown(record.reason),
             "attempts": record.attempts,
             "not_before": record.not_before,
+            "since": since.get((record.kind, record.source_id, record.qbo_id)) or record.since or now,
         }
         for record in records
     }
     connection.execute(dirty.insert(), list(rows.values()))
+
+
+def _since(connection: Connection, company: str, records: Sequence[Dirty]) -> dict[Name, datetime]:
+    """Since when records are in the dirty set, whichever of their ids it knows them by."""
+    if connection.execute(_any_dirty, {"of_company": company}).first() is None:
+        return {}
+    columns = (dirty.c.kind, dirty.c.source_id, dirty.c.qbo_id, dirty.c.since)
+    known: dict[tuple[str, str, str], datetime] = {}
+    for place, column in ((1, dirty.c.source_id), (2, dirty.c.qbo_id)):
+        ids = {(record.source_id, record.qbo_id)[place - 1] for record in records} - {""}
+        for chunk in codec.chunks(sorted(ids)):
+            asked = select(*columns).where(dirty.c.company == company, column.in_(chunk), dirty.c.since.is_not(None))
+            for row in connection.execute(asked):
+                known[row.kind, ("", "source", "qbo")[place], row[place]] = row.since
+    found = {}
+    for record in records:
+        name = (record.kind, record.source_id, record.qbo_id)
+        by_source = known.get((record.kind.value, "source", record.source_id))
+        by_qbo = known.get((record.kind.value, "qbo", record.qbo_id))
+        if by_source or by_qbo:
+            found[name] = min(each for each in (by_source, by_qbo) if each)
+    return found
 
 
 def unhold(connection: Connection, company: str, names: Collection[Name], now: datetime) -> None:
@@ -178,7 +199,7 @@ def _unresolved(connection: Connection, company: str, records: Sequence[Held]) -
 def _about(row: dict[str, Any], record: Held) -> bool:
     if row["kind"] != record.kind.value:
         return False
-    if row["source_id"] and record.source_id:
+    if row["source_id"]:
         return bool(row["source_id"] == record.source_id)
     return bool(row["qbo_id"]) and bool(row["qbo_id"] == record.qbo_id)
 
@@ -241,6 +262,22 @@ class Holds(Part):
             found = rows(connection, asked)
         return {(codec.member(Kind, kind), source_id, qbo_id): said for kind, source_id, qbo_id, said in found}
 
+    def answered(self, company: str) -> dict[Name, str]:
+        """Who said something about held records that no cycle has acted on yet: what follows is their doing."""
+        asked = select(held.c.kind, held.c.source_id, held.c.qbo_id, held.c.resolution_actor)
+        asked = asked.where(held.c.company == company, held.c.resolved_at.is_(None), held.c.resolution_actor != "")
+        with self._db.read() as connection:
+            found = rows(connection, asked)
+        return {(codec.member(Kind, kind), source_id, qbo_id): who for kind, source_id, qbo_id, who in found}
+
+    def undone(self, company: str) -> frozenset[Name]:
+        """Records that an undo put here, and that nobody has said anything about since."""
+        asked = select(held.c.kind, held.c.source_id, held.c.qbo_id)
+        asked = asked.where(held.c.company == company, held.c.resolved_at.is_(None), held.c.case == UNDONE)
+        with self._db.read() as connection:
+            found = rows(connection, asked.where(held.c.resolution == ""))
+        return frozenset((codec.member(Kind, kind), source_id, qbo_id) for kind, source_id, qbo_id in found)
+
     def held_counts(self, company: str) -> dict[Kind, int]:
         """How many records of each kind wait for a person."""
         asked = select(held.c.kind, func.count()).where(held.c.company == company, held.c.resolved_at.is_(None))
@@ -261,6 +298,7 @@ class Holds(Part):
                     reason=row.reason,
                     attempts=row.attempts,
                     not_before=row.not_before,
+                    since=row.since,
                 )
                 for row in rows(connection, asked)
             ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -102,10 +102,10 @@ class Journal(Part):
         now = self._clock.now()
         with self._db.write() as connection:
             leases.check_fence(connection, lease)
-            realm_id = _realm(connection, lease.company)
+            realm_id, epoch = _pinned(connection, lease.company)
             generations = _generations(connection, realm_id, intents)
             entries = [
-                _entry(lease.company, realm_id, intent, generations[_slot(intent)] + 1, now, sent=sent)
+                _entry(lease.company, realm_id, intent, max(generations[_slot(intent)], epoch) + 1, now, sent=sent)
                 for intent in intents
             ]
             connection.execute(journal.insert(), [_row(entry, realm_id) for entry in entries])
@@ -129,13 +129,21 @@ class Journal(Part):
         """Writes whose outcome is not known, oldest first."""
         asked = select(journal).where(journal.c.company == company, tables.OPEN).order_by(journal.c.seq)
         with self._db.read() as connection:
-            return [_decoded(row) for row in connection.execute(asked).mappings()]
+            return [decoded(row) for row in connection.execute(asked).mappings()]
+
+    def last_confirmed(self, company: str, side: Side, kinds: Collection[Kind]) -> JournalEntry | None:
+        """The latest write of these kinds to a side that was confirmed."""
+        which = (journal.c.company == company, journal.c.side == side.value, journal.c.state == JournalState.CONFIRMED)
+        asked = select(journal).where(*which, journal.c.kind.in_([kind.value for kind in kinds]))
+        with self._db.read() as connection:
+            row = connection.execute(asked.order_by(journal.c.seq.desc()).limit(1)).mappings().first()
+        return None if row is None else decoded(row)
 
     def entry(self, journal_id: str) -> JournalEntry | None:
         """One entry by its id."""
         with self._db.read() as connection:
             row = connection.execute(select(journal).where(journal.c.id == journal_id)).mappings().first()
-        return None if row is None else _decoded(row)
+        return None if row is None else decoded(row)
 
     def journal_counts(self, company: str, *, only_open: bool = False) -> dict[JournalState, int]:
         """How many entries are in each state; states without entries are left out.
@@ -187,14 +195,16 @@ def _states(connection: Connection, company: str, ids: Sequence[str]) -> dict[st
     return found
 
 
-def _realm(connection: Connection, company: str) -> str:
+def _pinned(connection: Connection, company: str) -> tuple[str, int]:
+    """The realm that a slot begins with, and the epoch that its generation is above: what was given out in a time that
+    a restored backup does not know of is never given out again (F-3, F-113)."""
     known = companies.find(connection, company)
     if known is None or not known.realm_id:
         raise StateError(
             f"Company {company} is not pinned to a QBO company yet: nothing may be written.",
             remedy=f"Run: syncd connect {company}",
         )
-    return known.realm_id
+    return known.realm_id, known.epoch
 
 
 def _slot(intent: Intent) -> Slot:
@@ -317,7 +327,7 @@ def _row(entry: JournalEntry, realm_id: str) -> dict[str, Any]:
     }
 
 
-def _decoded(row: Any) -> JournalEntry:
+def decoded(row: Any) -> JournalEntry:
     return JournalEntry(
         id=row["id"],
         company=row["company"],

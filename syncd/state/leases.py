@@ -58,6 +58,12 @@ def take(
     return current.holder, current.expires_at
 
 
+def take_over(connection: Connection, name: str, holder: str, now: datetime) -> None:
+    """End the lease of a holder that is known to live no more; whoever takes it next gets a higher fence."""
+    dead = (leases.c.name == name, leases.c.holder == holder)
+    connection.execute(update(leases).where(*dead).values(holder="", expires_at=now))
+
+
 def give_back(connection: Connection, name: str, lease: Lease, now: datetime) -> None:
     """End a lease that is still ours; nothing where it is not."""
     ours = (leases.c.name == name, leases.c.fence == lease.fence, leases.c.holder == lease.holder)
@@ -98,8 +104,7 @@ class Leases(Part):
         with self._db.write() as connection:
             taken = take(connection, self._db, name, holder, ttl_seconds, now)
             if not isinstance(taken, Lease) and gone(taken[0]):
-                dead = (leases.c.name == name, leases.c.holder == taken[0])
-                connection.execute(update(leases).where(*dead).values(holder="", expires_at=now))
+                take_over(connection, name, taken[0], now)
                 taken = take(connection, self._db, name, holder, ttl_seconds, now)
         if isinstance(taken, Lease):
             return Lease(company=company, holder=holder, fence=taken.fence, expires_at=taken.expires_at)

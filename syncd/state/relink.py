@@ -88,7 +88,8 @@ class _Board:
         live = [n for n in same if self._live(n)]
         if link.source_id:
             return live[0] if live and not known else None
-        return None
+        # Its record in the source was taken back (undo): what is left of the pair takes the place of the pair.
+        return live[0] if live and link.state is LinkState.IGNORED else None
 
     def _complete(self, number: int | None, link: Link) -> None:
         """A live row that knew only this QBO id is about the same record: it becomes part of this link."""

@@ -59,7 +59,14 @@ class Runs(Part):
         """The latest runs, newest first."""
         asked = select(runs).where(runs.c.company == company).order_by(runs.c.seq.desc()).limit(limit)
         with self._db.read() as connection:
-            return [_run(row) for row in connection.execute(asked).mappings()]
+            return [decoded(row) for row in connection.execute(asked).mappings()]
+
+    def last_run(self, company: str, what: str) -> Run | None:
+        """The latest run of one sort."""
+        asked = select(runs).where(runs.c.company == company, runs.c.what == what).order_by(runs.c.seq.desc()).limit(1)
+        with self._db.read() as connection:
+            row = connection.execute(asked).mappings().first()
+        return None if row is None else decoded(row)
 
     def add_reads(self, company: str, month: str, n: int) -> int:
         """Count metered reads of a month (``2026-01``); the month's new total."""
@@ -78,7 +85,8 @@ class Runs(Part):
             return connection.scalar(asked) or 0
 
 
-def _run(row: Any) -> Run:
+def decoded(row: Any) -> Run:
+    """A row of the table as a value."""
     return Run(
         id=f"{_PREFIX}{row['seq']}",
         company=row["company"],

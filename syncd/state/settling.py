@@ -28,7 +28,7 @@ class Settling(Part):
             relink.apply(connection, company, settlement.links)
             links.move_versions(connection, company, settlement.versions)
             holds.clean(connection, company, settlement.clean)
-            holds.soil(connection, company, settlement.dirty)
+            holds.soil(connection, company, settlement.dirty, now)
             holds.unhold(connection, company, settlement.unheld, now)
             holds.hold(connection, company, settlement.held, now=now, run_id=run_id)
             rows = [history.row_of(event, now=now, run_id=run_id) for event in settlement.history]

@@ -14,17 +14,19 @@ from syncd.errors import StateError
 from syncd.state import migrate
 from syncd.state.companies import Companies
 from syncd.state.database import Database
+from syncd.state.epochs import Epochs
 from syncd.state.history import History
 from syncd.state.holds import Holds
 from syncd.state.journal import Journal
 from syncd.state.leases import Leases
 from syncd.state.links import Links
+from syncd.state.looking_back import LookingBack
 from syncd.state.runs import Runs
 from syncd.state.settling import Settling
 from syncd.state.tokens import Cipher, StateTokenStore
 
 
-class Store(Companies, Links, Journal, Settling, Holds, History, Runs, Leases):
+class Store(Companies, Links, Journal, Settling, Holds, History, Runs, Leases, Epochs, LookingBack):
     """The state database. Safe to share between threads; every process opens its own."""
 
     def __init__(self, database: Database, clock: Clock, cipher: Cipher) -> None:

@@ -92,6 +92,8 @@ class CompanyRow(StateTable, table=True):
     halt_reason: str = _column(Text)
     last_success_at: datetime | None = _column(Instant, null=True)
     last_audit_at: datetime | None = _column(Instant, null=True)
+    epoch: int = _column(SERIAL, default=0)
+    restored_at: datetime | None = _column(Instant, null=True)
 
 
 class LinkRow(StateTable, table=True):
@@ -175,6 +177,7 @@ class DirtyRow(StateTable, table=True):
     reason: str = _column(Text)
     attempts: int = _column(Integer, default=0)
     not_before: datetime | None = _column(Instant, null=True)
+    since: datetime | None = _column(Instant, null=True)
 
 
 class JournalRow(StateTable, table=True):

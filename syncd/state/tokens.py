@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import select, update
 
 from syncd.clock import Clock
-from syncd.errors import ConfigError, LeaseHeld, StateError
+from syncd.errors import ConfigError, LeaseHeld, LeaseLost, StateError
 from syncd.state import codec, leases, tables
 from syncd.state.database import Database
 from syncd.state.values import Lease, Tokens
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 tokens = tables.tokens
 
 LOCK_TTL_SECONDS = 90.0
-"""How long a refresh may take before another process may try; longer than a request may last."""
+"""How long a refresher that cannot be asked (another machine) keeps the lock after it was last heard of; it prolongs
+the lock while it works, because several requests of up to 130 s each may be needed."""
 LOCK_WAIT_SECONDS = 120.0
 """How long to wait for another process's refresh: long enough to outlast one that was killed."""
 LOCK_POLL_SECONDS = 0.1
@@ -135,24 +136,43 @@ class StateTokenStore:
             return connection.execute(update(tokens).where(*where).values(values)).rowcount == 1
 
     @contextmanager
-    def lock(self, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[Lease]:
-        """Be the only process that refreshes this grant. Waits for another; a killed one's lock runs out by itself.
+    def lock(
+        self,
+        *,
+        wait_seconds: float = LOCK_WAIT_SECONDS,
+        holder: str = "",
+        gone: Callable[[str], bool] = lambda _: False,
+    ) -> Iterator[Lease]:
+        """Be the only process that refreshes this grant. Waits for another; a killed one's lock runs out by itself, or
+        at once where ``gone`` knows that its ``holder`` lives no more.
 
         ``save`` compares versions all the same: the lock keeps two from asking Intuit, the version from storing.
         """
-        holder = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
         name = f"tokens:{self.environment}:{self.realm_id}"
-        lease = self._wait(name, holder, self._clock.monotonic() + wait_seconds)
+        signed = holder or f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+        lease = self._wait(name, signed, self._clock.monotonic() + wait_seconds, gone)
         try:
             yield lease
         finally:
             with self._db.write() as connection:
                 leases.give_back(connection, name, lease, self._clock.now())
 
-    def _wait(self, name: str, holder: str, until: float) -> Lease:
+    def renew(self, lease: Lease) -> Lease:
+        """Keep the lock for as long again; ``LeaseLost`` when it passed to another process meanwhile."""
+        with self._db.write() as connection:
+            until = leases.prolong(connection, lease.company, lease, self._clock.now())
+        if until is None:
+            raise LeaseLost(f"The right to refresh the grant of {self.realm_id} passed to another process.")
+        return msgspec.structs.replace(lease, expires_at=until)
+
+    def _wait(self, name: str, holder: str, until: float, gone: Callable[[str], bool]) -> Lease:
         while True:
+            now = self._clock.now()
             with self._db.write() as connection:
-                taken = leases.take(connection, self._db, name, holder, LOCK_TTL_SECONDS, self._clock.now())
+                taken = leases.take(connection, self._db, name, holder, LOCK_TTL_SECONDS, now)
+                if not isinstance(taken, Lease) and gone(taken[0]):
+                    leases.take_over(connection, name, taken[0], now)
+                    taken = leases.take(connection, self._db, name, holder, LOCK_TTL_SECONDS, now)
             if isinstance(taken, Lease):
                 return taken
             if self._clock.monotonic() >= until:

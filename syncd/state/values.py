@@ -108,6 +108,10 @@ class JournalOutcome(msgspec.Struct, frozen=True):
     tid: str = ""
 
 
+UNDONE = "undone"
+"""The case of a hold that an undo made: its record is not decided until a person says so."""
+
+
 class Held(msgspec.Struct, frozen=True):
     """A record that waits for a person: why, what both sides say, and what may be done. One row per record."""
 
@@ -129,7 +133,8 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Dirty(msgspec.Struct, frozen=True):
-    """A record that has to be looked at again although no feed mentions it."""
+    """A record that has to be looked at again although no feed mentions it. ``since`` is kept by the state: when it
+    first had to be."""
 
     kind: Kind
     source_id: str
@@ -137,6 +142,7 @@ class Dirty(msgspec.Struct, frozen=True):
     reason: str
     attempts: int = 0
     not_before: datetime | None = None
+    since: datetime | None = None
 
 
 class HistoryEvent(msgspec.Struct, frozen=True):
@@ -158,6 +164,31 @@ class HistoryEvent(msgspec.Struct, frozen=True):
     tid: str = ""
     run_id: str = ""
     at: datetime | None = None
+
+
+class HistoryLine(msgspec.Struct, frozen=True):
+    """One line of the history as it is stored, with its place in the chain. ``before`` and ``after`` are JSON; a line
+    about the company itself has no kind and no ids."""
+
+    number: int
+    at: datetime
+    kind: str
+    source_id: str
+    qbo_id: str
+    side: str
+    verb: str
+    case: str
+    reason: str
+    actor: str
+    result: str
+    before: str
+    after: str
+    journal_id: str
+    request_id: str
+    tid: str
+    run_id: str
+    previous_hash: str
+    hash: str
 
 
 class Cursors(msgspec.Struct, frozen=True):
@@ -189,7 +220,11 @@ class Settlement(msgspec.Struct, frozen=True):
 
 
 class Company(msgspec.Struct, frozen=True):
-    """What is pinned and remembered of one company. Identity fields are empty until the first connect."""
+    """What is pinned and remembered of one company. Identity fields are empty until the first connect.
+
+    ``restored_at``: when it was noticed that this state is older than the world; None once its links were rebuilt and a
+    person resumed. ``epoch``: the number that fences and generations of the journal were raised to then (0: never).
+    """
 
     name: str
     realm_id: str = ""
@@ -202,6 +237,18 @@ class Company(msgspec.Struct, frozen=True):
     halt_reason: str = ""
     last_success_at: datetime | None = None
     last_audit_at: datetime | None = None
+    epoch: int = 0
+    restored_at: datetime | None = None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How far a company's state has come: the fence of its lease, the length and last hash of its history, and its
+    epoch (``Company``)."""
+
+    fence: int = 0
+    length: int = 0
+    head: str = ""
+    epoch: int = 0
 
 
 class Tokens(msgspec.Struct, frozen=True):

@@ -82,8 +82,10 @@ def test_version_and_help() -> None:
         (["nothing"], "No such command"),
         (["reconcile", "--kind", "cheese"], "expected one of item, tax_code"),
         (["reconcile", "--allow-removals", "invoice"], "KIND=N"),
-        (["reconcile", "--allow-empty", "invoice"], "SIDE:KIND"),
-        (["reconcile", "--allow-mass-change", "moon:invoice"], "SIDE:KIND"),
+        (["reconcile", "--allow-empty", "invoice"], "SIDE:KIND=N"),
+        (["reconcile", "--allow-empty", "source:invoice"], "SIDE:KIND=N"),
+        (["reconcile", "--allow-mass-change", "moon:invoice=3"], "SIDE:KIND=N"),
+        (["reconcile", "--allow-mass-change", "qbo:invoice=many"], "SIDE:KIND=N"),
         (["reconcile", "--out", "plan.json"], "use it with --dry-run"),
         (["reconcile", "--exit-code"], "use it with --dry-run"),
         (["apply", "/nowhere/plan.json"], "does not exist"),
@@ -155,6 +157,7 @@ def hold(world: World, **more: object) -> int:
     return world.store.held("acme")[0].id
 
 
+@pytest.mark.failure("F-117")
 def test_held_records_are_listed_shown_and_answered(office: Office) -> None:
     number = hold(office.world, source_value={"total": "1.00"}, qbo_value={"total": "2.00"})
     listed = office("held", "list")

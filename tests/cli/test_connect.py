@@ -15,7 +15,7 @@ import pytest
 from command_world import SYNCD, environment, syncd, write_config
 
 from syncd.clock import SystemClock
-from syncd.errors import EXIT_CONFIG, EXIT_UNEXPECTED
+from syncd.errors import EXIT_CONFIG, EXIT_RECONNECT, EXIT_UNEXPECTED
 from syncd.state.store import Store
 from syncd.state.values import Tokens
 from tests.support.world import World
@@ -133,7 +133,7 @@ def test_saying_no_stores_nothing_and_gives_the_grant_back(config: Path, tmp_pat
 def test_denying_in_the_browser(config: Path, tmp_path: Path, world: World) -> None:
     with connecting(config) as connect:
         connect.browse(f"realm={world.realm}&decision=deny")
-        assert connect.end() == EXIT_UNEXPECTED
+        assert connect.end() == EXIT_RECONNECT
     assert "It was not approved (access_denied)" in connect.text
     assert stored(tmp_path, world) is None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from command_world import SYNCD, Office, environment, write_config
 
-from syncd.errors import EXIT_BUSY, EXIT_CHANGES, EXIT_CONFIG, EXIT_HALTED, EXIT_HELD, EXIT_OK, EXIT_UNEXPECTED
+from syncd.errors import EXIT_BUSY, EXIT_CHANGES, EXIT_CONFIG, EXIT_HALTED, EXIT_HELD, EXIT_OK, EXIT_RECONNECT
 from syncd.sandbox.server import RunningSandbox
 from tests.support.world import World
 
@@ -150,7 +150,7 @@ def test_one_company_s_fault_leaves_the_others_their_turn(
         other.invoice(other.client("Bob"), "B-1")
         office.config = write_config(tmp_path, office.world, other)
         # Bravo's grant is in its own state: in this one it is not connected.
-        report = office.json("reconcile", "--approve-first-run", code=EXIT_UNEXPECTED)["companies"]
+        report = office.json("reconcile", "--approve-first-run", code=EXIT_RECONNECT)["companies"]
         assert [row["company"] for row in report] == ["acme", "bravo"]
         assert report[0]["outcome"] == "ok"
         assert "syncd connect" in report[1]["error"]

@@ -14,8 +14,9 @@ On `http://127.0.0.1:9464/metrics` (`[http]` in the configuration), in the Prome
 the request asks for it. Labels are companies and small fixed sets, never the id or name of a record.
 
 What to alert on, in this order: the age of `syncd_last_success_timestamp_seconds` (it also notices a service that is
-not there), `syncd_halted`, `syncd_drift_records_total`, `syncd_journal_entries{state="sent"}` that stays, a growing
-`syncd_records_held`, and `syncd_token_expiry_timestamp_seconds` some weeks ahead.
+not there), `syncd_reconnect_needed`, `syncd_halted`, `syncd_drift_records_total`, `syncd_journal_entries{state="sent"}`
+that stays, a growing `syncd_records_held`, and `syncd_token_expiry_timestamp_seconds` 30, 14, 7 and 2 days ahead.
+Rules for all of these, ready to be adapted: [alerts.yml](alerts.yml).
 
 This table is made from the code (`python tests/daemon/metrics_page.py`), and a test compares it with what is served.
 

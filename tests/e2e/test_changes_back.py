@@ -108,6 +108,7 @@ def test_an_edit_in_the_source_of_a_published_invoice_is_sent(world: World) -> N
     at_rest(world)
 
 
+@pytest.mark.failure("F-25")
 @pytest.mark.case("C25")
 def test_edits_of_different_fields_are_merged(world: World) -> None:
     invoice, sent = published(world)
@@ -120,6 +121,7 @@ def test_edits_of_different_fields_are_merged(world: World) -> None:
     at_rest(world)
 
 
+@pytest.mark.failure("F-25")
 @pytest.mark.behaviour("R-30")
 @pytest.mark.case("C26")
 def test_quickbooks_wins_when_both_changed_the_same_and_nothing_is_lost_unsaid(world: World) -> None:
@@ -292,7 +294,7 @@ def test_a_client_renamed_in_the_source_renames_only_the_customer_that_syncd_mad
     at_rest(world)
 
 
-@pytest.mark.failure("F-76")
+@pytest.mark.failure("F-76", "F-82")
 def test_a_customer_made_inactive_holds_what_needs_it(world: World) -> None:
     _, sent = published(world)
     world.accountant.delete("Invoice", sent)

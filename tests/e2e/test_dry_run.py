@@ -73,6 +73,7 @@ def test_a_dry_run_of_the_command_writes_nothing_anywhere(world: World) -> None:
     assert world.run().applied > 4
 
 
+@pytest.mark.failure("F-119")
 def test_a_dry_run_in_process_sends_nothing_that_could_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     busy(world)
     sent: list[tuple[str, str]] = []
@@ -107,6 +108,7 @@ def _state(world: World) -> list[object]:
         engine.dispose()
 
 
+@pytest.mark.failure("F-119")
 def test_what_was_planned_is_what_is_done(world: World) -> None:
     busy(world)
     plan = world.plan().plan

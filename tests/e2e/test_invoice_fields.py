@@ -111,6 +111,7 @@ def test_an_invoice_without_address_has_what_quickbooks_puts_there(world: World)
     at_rest(world)
 
 
+@pytest.mark.failure("F-80", "F-81")
 @pytest.mark.behaviour("R-10", "R-14", "R-15", "C-R13", "C-R14")
 def test_lists_and_notes_are_cut_to_whole_addresses_and_never_come_back_shorter(world: World) -> None:
     to, copies = people(3), people(7, "copy")
@@ -168,6 +169,7 @@ def test_lists_and_notes_are_cut_to_whole_addresses_and_never_come_back_shorter(
     at_rest(world)
 
 
+@pytest.mark.failure("F-96")
 @pytest.mark.behaviour("R-24", "R-17")
 @pytest.mark.parametrize(
     ("country", "codes"), [("US", ("TAX", "NON")), ("CA", ("5", "2")), ("GB", ("2", "5"))], ids=["US", "CA", "GB"]
@@ -202,6 +204,7 @@ def test_each_line_is_taxable_or_not_by_itself(make: Make, country: str, codes: 
     at_rest(world)
 
 
+@pytest.mark.failure("F-102")
 @pytest.mark.usefixtures("recorded")
 @pytest.mark.behaviour("R-19", "R-20", "R-55")
 def test_the_exchange_rate_is_quickbooks_of_the_day_then_its_present_one_then_the_sources(make: Make) -> None:
@@ -252,6 +255,7 @@ def test_the_exchange_rate_is_quickbooks_of_the_day_then_its_present_one_then_th
     at_rest(world)
 
 
+@pytest.mark.failure("F-102")
 @pytest.mark.behaviour("R-20")
 def test_a_company_may_keep_to_its_own_rates(make: Make) -> None:
     settings = msgspec.structs.replace(SETTINGS, rate_sources=("source",))

@@ -97,6 +97,7 @@ def test_a_customer_spelt_otherwise_is_for_a_person_to_judge(world: World) -> No
     at_rest(world)
 
 
+@pytest.mark.failure("F-75")
 @pytest.mark.case("C16")
 def test_an_inactive_customer_of_that_name_is_held(world: World) -> None:
     gone = customer(world, "Ada")
@@ -109,6 +110,7 @@ def test_an_inactive_customer_of_that_name_is_held(world: World) -> None:
     assert born(world, "Customer", "DisplayName") == {"Ada": 1}
 
 
+@pytest.mark.failure("F-101")
 @pytest.mark.behaviour("R-116", "R-117")
 def test_a_name_that_exists_in_another_currency_is_held_with_the_remedy(world: World) -> None:
     customer(world, "Ada", CurrencyRef={"value": "EUR"})
@@ -123,6 +125,7 @@ def test_a_name_that_exists_in_another_currency_is_held_with_the_remedy(world: W
     assert len(world.books("Customer")) == 2
 
 
+@pytest.mark.failure("F-101")
 @pytest.mark.behaviour("R-116")
 def test_an_invoice_in_another_currency_than_its_client_is_held(world: World) -> None:
     ada = world.client("Ada")
@@ -214,6 +217,7 @@ def test_a_yen_amount_with_cents_is_held(world: World) -> None:
     assert world.books("Invoice") == []
 
 
+@pytest.mark.failure("F-90")
 @pytest.mark.behaviour("R-7", "R-25", "R-28")
 def test_the_number_comes_back_when_quickbooks_counts(make: Make) -> None:
     world = make(custom_txn_numbers=False)

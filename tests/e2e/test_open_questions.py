@@ -103,6 +103,7 @@ def test_3_a_part_paid_invoice_is_neither_removed_nor_voided(world: World) -> No
 # ---- 4
 
 
+@pytest.mark.failure("F-14", "F-106")
 @pytest.mark.behaviour("10.4")
 def test_4_a_deposited_payment_waits_until_it_is_taken_off_the_deposit(world: World) -> None:
     ada = world.client("Ada")
@@ -114,7 +115,7 @@ def test_4_a_deposited_payment_waits_until_it_is_taken_off_the_deposit(world: Wo
     deposit = world.accountant.save("Deposit", {"DepositToAccountRef": {"value": account["Id"]}, "Line": [line]})
     world.sql("DELETE FROM payment_allocation WHERE payment_id = :id", id=payment)
     world.sql("DELETE FROM payment WHERE id = :id", id=payment)
-    lifted = {"allow_removals": {Kind.PAYMENT: 1}, "allow_empty": frozenset({(Side.SOURCE, Kind.PAYMENT)})}
+    lifted = {"allow_removals": {Kind.PAYMENT: 1}, "allow_empty": {(Side.SOURCE, Kind.PAYMENT): 1}}
     world.run(**lifted)
     waits = held_one(world, Kind.PAYMENT)
     assert "deposit" in waits.reason.lower(), waits.reason
@@ -142,6 +143,7 @@ def test_4_a_closed_period_is_held_and_goes_through_once_it_is_open(world: World
 # ---- 5
 
 
+@pytest.mark.failure("F-82")
 @pytest.mark.behaviour("10.5")
 def test_5_an_inactive_customer_holds_its_documents_until_it_is_active_again(world: World) -> None:
     ada = world.client("Ada")
@@ -186,6 +188,7 @@ def test_6_lines_without_counterpart_are_said_as_well_as_they_can_be(world: Worl
 # ---- 7
 
 
+@pytest.mark.failure("F-95", "F-97")
 @pytest.mark.behaviour("10.7")
 def test_7_a_tax_that_quickbooks_computes_otherwise_is_held_with_both_totals(make: Make) -> None:
     world = make(name="automated", automated_tax=True, settings=Settings(default_item="Services"))
@@ -245,6 +248,7 @@ def test_a_missing_item_is_refused_where_the_settings_say_so(make: Make) -> None
     at_rest(world)
 
 
+@pytest.mark.failure("F-120")
 @pytest.mark.behaviour("X-7")
 def test_nothing_is_ever_mailed(world: World) -> None:
     ada = world.client("Ada", email="ada@example.com")

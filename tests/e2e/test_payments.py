@@ -78,6 +78,7 @@ def test_an_invoice_and_its_payment_go_out_in_one_run(world: World) -> None:
     at_rest(world)
 
 
+@pytest.mark.failure("F-109")
 @pytest.mark.behaviour("R-58")
 @pytest.mark.case("C50")
 def test_a_payment_of_a_draft_waits_for_it(world: World) -> None:

@@ -93,7 +93,7 @@ def test_published_again_after_edits_on_both_sides(world: World, invoice: int) -
 
 
 @pytest.mark.case("C36", "C40")
-@pytest.mark.failure("F-114")
+@pytest.mark.failure("F-3", "F-114")
 def test_deleted_by_hand_and_published_again_it_is_created_anew_exactly_once(world: World, invoice: int) -> None:
     world.accountant.delete("Invoice", world.one("Invoice"))
     world.run()

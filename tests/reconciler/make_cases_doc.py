@@ -48,7 +48,7 @@ WHEN: dict[Case, tuple[str, str]] = {
     Case.REBORN_BOTH: ("back on both sides", "was gone on both sides; both have it again"),
     Case.BLOCKED: ("blocked", "needs a record that is held or not in QuickBooks"),
     Case.FROZEN: ("frozen", "closed period, money already applied, or an amount over the ceiling"),
-    Case.HALTED: ("halted", "a brake stopped its kind or the company"),
+    Case.HALTED: ("halted", "a brake stopped its kind or the company; or this record, which is then held"),
 }
 OVERLAYS = frozenset({Case.BLOCKED, Case.FROZEN, Case.HALTED})
 WORDS: dict[Answer, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ def test_money_that_does_not_agree_is_a_variance_and_never_an_echo() -> None:
         assert (made.variance, made.accepted) == ({name}, NOTHING), name
 
 
+@pytest.mark.failure("F-92")
 def test_another_customer_or_date_than_was_sent_is_a_variance() -> None:
     for name in ("client", "issue_date"):
         made = settle({name: "C1"}, {name: "C2"}, written=name)

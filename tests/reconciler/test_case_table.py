@@ -187,6 +187,7 @@ def test_a_person_is_asked_about_holds_only_and_never_about_what_is_not_known() 
         assert ACTIONS[case] == ()
 
 
+@pytest.mark.failure("F-117")
 def test_what_a_person_may_say_is_offered_where_it_means_something() -> None:
     assert ACTIONS[Case.CONFLICT] == ("accept-source", "accept-qbo")
     assert ACTIONS[Case.ADOPT_VOID] == ("accept-source",)

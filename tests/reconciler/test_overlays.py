@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -127,6 +127,23 @@ def test_no_word_and_no_policy_opens_a_closed_period() -> None:
 @pytest.mark.case("C51")
 def test_what_came_from_qbo_may_be_taken_over_in_a_closed_period() -> None:
     assert one(linked(invoice(), qbo=twin(invoice(), notes="theirs")), facts=CLOSED).verb is Verb.UPDATE
+
+
+@pytest.mark.case("C51")
+@pytest.mark.failure("F-94")
+@pytest.mark.parametrize(
+    "entry", [unlinked(invoice()), linked(invoice(), invoice(notes="edited")), linked(payment(), GONE)]
+)
+def test_what_is_reconciled_is_changed_only_with_a_persons_approval(entry: Any) -> None:
+    until = msgspec.structs.replace(SETTINGS, reconciled_until=DAY)
+    held = one(entry, settings=until, links=V1)
+    assert (held.verb, held.case) == (Verb.HOLD, "C51")
+    assert "reconciled up to 2026-03-02" in held.reason
+    approved = msgspec.structs.replace(entry, word="accept-source", asked="C51")
+    assert one(approved, settings=until, links=V1).verb is not Verb.HOLD
+    assert one(approved, settings=until, facts=CLOSED, links=V1).case == "C51", "a closed period stays closed"
+    before = msgspec.structs.replace(SETTINGS, reconciled_until=DAY - timedelta(days=1))
+    assert one(entry, settings=before, links=V1).verb is not Verb.HOLD
 
 
 PAID = twin(invoice(), balance=Decimal("40.00"))

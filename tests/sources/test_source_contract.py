@@ -357,6 +357,16 @@ def test_a_journal_id_is_applied_once(world: World, books: dict[str, str]) -> No
     assert again.version != first.version
 
 
+def test_what_was_written_last_is_told(world: World, books: dict[str, str]) -> None:
+    assert list(world.source.last_writes(5)) == []
+    for journal_id in ("j1", "j2", "j3"):
+        done(world.source.write([update(world, Kind.INVOICE, books["invoice"], journal_id, notes=journal_id)])[0])
+    logged = world.source.last_writes(5)
+    assert {each.journal_id for each in logged} == {"j1", "j2", "j3"}
+    assert {(each.kind, each.record_id) for each in logged} == {(Kind.INVOICE, books["invoice"])}
+    assert len(world.source.last_writes(2)) == 2
+
+
 def test_a_repeated_create_makes_no_second_record(world: World, books: dict[str, str]) -> None:
     record = payment(books["client"], "3.00", allocations=(Allocation(books["invoice"], Decimal("3.00")),))
     write = SourceWrite("c1", Kind.PAYMENT, Verb.CREATE, "", "", (), record, "qbo-5")

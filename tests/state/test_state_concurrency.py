@@ -96,6 +96,7 @@ def test_the_fence_counts_and_not_the_name(store: Store, clock: ManualClock) -> 
     confirm(store, current, entry)
 
 
+@pytest.mark.failure("F-115")
 def test_a_killed_runner_leaves_its_entry_open(url: str, store: Store, clock: ManualClock) -> None:
     doomed = worker(url, "intend_and_wait")
     assert doomed.stdout is not None

@@ -18,7 +18,8 @@ INVOICE = Kind.INVOICE
 
 
 def dirt(source_id: str = "S1", qbo_id: str = "", **changes: object) -> Dirty:
-    return Dirty(kind=INVOICE, source_id=source_id, qbo_id=qbo_id, reason="failed", **changes)  # type: ignore[arg-type]
+    known = {"since": NOW, **changes}
+    return Dirty(kind=INVOICE, source_id=source_id, qbo_id=qbo_id, reason="failed", **known)  # type: ignore[arg-type]
 
 
 def test_everything_at_once(store: Store, lease: Lease) -> None:
@@ -101,6 +102,21 @@ class TestDirty:
         settled(store, lease, dirty=(dirt("S1", attempts=1), dirt("S1", attempts=2)))
         assert store.dirty(COMPANY, NOW) == [dirt("S1", attempts=2)]
 
+    @pytest.mark.failure("F-116")
+    def test_put_in_again_it_keeps_its_age_and_taken_out_it_does_not(
+        self, store: Store, lease: Lease, clock: ManualClock
+    ) -> None:
+        settled(store, lease, dirty=(dirt("S1", since=None), dirt("", "Q2", since=None)))
+        clock.advance(60)
+        settled(
+            store, lease, dirty=(dirt("S1", "Q1", since=None), dirt("S2", "Q2", since=None), dirt("S3", since=None))
+        )
+        since = {record.source_id: record.since for record in store.dirty(COMPANY, NOW + timedelta(hours=1))}
+        assert since == {"S1": NOW, "S2": NOW, "S3": NOW + timedelta(seconds=60)}
+        settled(store, lease, clean=((INVOICE, "S1", "Q1"),), dirty=(dirt("S1", since=None),))
+        again = {record.source_id: record.since for record in store.dirty(COMPANY, NOW + timedelta(hours=1))}
+        assert again["S1"] == NOW + timedelta(seconds=60), "a new matter"
+
     @pytest.mark.parametrize(
         ("was", "named", "gone"),
         [
@@ -108,7 +124,7 @@ class TestDirty:
             (("S1", ""), ("S1", "Q1"), True),  # created meanwhile
             (("", "Q1"), ("S1", "Q1"), True),  # imported meanwhile
             (("S1", "Q1"), ("S1", "Q2"), True),  # created anew on the other side
-            (("S1", "Q1"), ("", "Q1"), True),
+            (("S1", "Q1"), ("", "Q1"), False),  # Q1 may only look like S1, and somebody has to judge
             (("S1", ""), ("S2", ""), False),
             (("", "Q1"), ("S1", ""), False),
             (("S1", "Q1"), ("S2", "Q1"), False),  # two source records that met one QBO record

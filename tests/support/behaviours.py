@@ -210,31 +210,31 @@ def rows() -> dict[str, str]:
     return {number: text for area in ROWS.values() for number, text in area.items()}
 
 
-def marks(text: str) -> Iterator[tuple[str, str]]:
+def marks(text: str, mark: str = "behaviour") -> Iterator[tuple[str, str]]:
     """The tests of a module with their numbers: in a decorator, on a case, on a class, or for the whole module."""
     tree = ast.parse(text)
     everywhere = [
         number
         for node in tree.body
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "pytestmark" for t in node.targets)
-        for number in _numbers(node.value)
+        for number in _numbers(node.value, mark)
     ]
-    yield from _tests(tree.body, "", everywhere)
+    yield from _tests(tree.body, "", everywhere, mark)
 
 
-def _tests(body: list[ast.stmt], path: str, outer: list[str]) -> Iterator[tuple[str, str]]:
+def _tests(body: list[ast.stmt], path: str, outer: list[str], mark: str) -> Iterator[tuple[str, str]]:
     for node in body:
         if not isinstance(node, ast.ClassDef | ast.FunctionDef):
             continue
-        numbers = [*outer, *(number for decorator in node.decorator_list for number in _numbers(decorator))]
+        numbers = [*outer, *(number for decorator in node.decorator_list for number in _numbers(decorator, mark))]
         if isinstance(node, ast.ClassDef):
-            yield from _tests(node.body, f"{path}{node.name}::", numbers)
+            yield from _tests(node.body, f"{path}{node.name}::", numbers, mark)
         elif node.name.startswith("test"):
             for number in dict.fromkeys(numbers):
                 yield f"{path}{node.name}", number
 
 
-def _numbers(tree: ast.AST) -> Iterator[str]:
+def _numbers(tree: ast.AST, mark: str) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "behaviour":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == mark:
             yield from (str(arg.value) for arg in node.args if isinstance(arg, ast.Constant))

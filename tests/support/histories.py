@@ -24,8 +24,8 @@ Field = tuple[str, str]
 
 LIFTED: dict[str, Any] = {
     "allow_removals": dict.fromkeys((Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT, Kind.CREDIT_APPLICATION), 9999),
-    "allow_mass_change": frozenset((side, kind) for side in (Side.SOURCE, Side.QBO) for kind in Kind),
-    "allow_empty": frozenset((side, kind) for side in (Side.SOURCE, Side.QBO) for kind in Kind),
+    "allow_mass_change": dict.fromkeys(((side, kind) for side in (Side.SOURCE, Side.QBO) for kind in Kind), 9999),
+    "allow_empty": dict.fromkeys(((side, kind) for side in (Side.SOURCE, Side.QBO) for kind in Kind), 9999),
 }
 """A small company in which everybody works at once trips the brakes for mass changes and removals: they are lifted."""
 

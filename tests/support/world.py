@@ -55,9 +55,11 @@ class World:
         source: Mapping[str, Any] | None = None,
         source_options: Mapping[str, Any] | None = None,
         qbo: Mapping[str, Any] | None = None,
+        epoch_file: Path | None = None,
         **company: Any,
     ) -> None:
         self.directory = directory
+        self.epoch_file = epoch_file
         self.sandbox = sandbox
         self.name = name
         options = {"country": "US", "multicurrency": True, "custom_txn_numbers": True} | company
@@ -125,6 +127,7 @@ class World:
             "settings": msgspec.to_builtins(self.settings),
             "state_url": self.state_url,
             "key": self.key.decode(),
+            "epoch_file": str(self.epoch_file or ""),
         }
 
     def restart(self) -> None:
@@ -350,13 +353,15 @@ def build_engine(
         source=source_config(spec["source"]),
         settings=msgspec.convert(spec["settings"], Settings),
     )
+    epoch_file = spec.get("epoch_file", "")
     return Engine.build(
-        None,  # type: ignore[arg-type]  # a company is built from its own section alone
+        None,
         company,
         store=store,
         clock=clock,
         metrics=metrics,
         stop=stop,
+        epoch_file=Path(epoch_file) if epoch_file else None,
     )
 
 

@@ -10,7 +10,7 @@ from syncd.errors import SourceMisconfigured, SourceUnavailable
 from syncd.model.observations import Absent, Flawed, Present, Problem
 from syncd.model.records import Kind
 from syncd.model.writes import Outcome, SourceWrite
-from syncd.sources.base import Finding, KindCapability, SourceChanges
+from syncd.sources.base import Finding, KindCapability, LoggedWrite, SourceChanges
 from syncd.sources.ruddr import checks
 from syncd.sources.ruddr.capability import capability
 from syncd.sources.ruddr.http import Api, RefusedError
@@ -49,6 +49,10 @@ class RuddrSource:
             if not self._workspace:
                 self._workspace = checks.workspace(self._api)[0]
             return f"ruddr:{self._workspace}"
+
+    def scope(self) -> str:
+        """Nothing can be set about it: the API gives each kind one meaning."""
+        return ""
 
     def capabilities(self) -> Mapping[Kind, KindCapability]:
         """What is held, and how a write is dealt with. Where a kind's mode is ``api``, the API is asked for its verbs,
@@ -158,6 +162,11 @@ class RuddrSource:
     def settled(self, journal_ids: Sequence[str]) -> Mapping[str, str]:
         """Nothing: the API keeps no log of writes. Versions and likeness tell what happened (``write``)."""
         return {}
+
+    def last_writes(self, limit: int) -> Sequence[LoggedWrite]:
+        """Nothing: the API keeps no log of writes."""
+        del limit
+        return ()
 
     def check(self) -> list[Finding]:
         """Key, lists, the vendor's own link, and what may be written; changes nothing."""

@@ -18,7 +18,7 @@ from syncd.model.spec import SPECS
 from syncd.model.values import fingerprint
 from syncd.model.writes import Outcome, SourceWrite
 from syncd.sources import rows
-from syncd.sources.base import Finding, KindCapability, SourceChanges
+from syncd.sources.base import Finding, KindCapability, LoggedWrite, SourceChanges
 from syncd.sources.rows import BadValueError
 from syncd.sources.settings import SqlSourceConfig
 from syncd.sources.sql import capability, checks, feed, mapping, shipped, writer
@@ -29,6 +29,7 @@ from syncd.sources.sql.pages import keys as all_keys
 from syncd.sources.sql.readers import Graves, KindReader, matching
 
 _Answer = TypeVar("_Answer")
+_KINDS = frozenset(kind.value for kind in Kind)
 
 
 class SqlSource:
@@ -43,6 +44,7 @@ class SqlSource:
         # Another mapping means another view of everything: what was read under the old one counts for nothing.
         shape = self.mapping.model_dump(mode="json")
         units = list(config.business_units)
+        self._meaning = fingerprint([config.time_zone, shape, units])
         self._scope = fingerprint([self.database.identity(), config.time_zone, shape, units])
         self._compiled: Compiled | None = None
         self._lock = threading.Lock()
@@ -52,6 +54,10 @@ class SqlSource:
     def identity(self) -> str:
         """Dialect, host and database; never user or password."""
         return self.database.identity()
+
+    def scope(self) -> str:
+        """The mapping with its filters, the business units and the time zone."""
+        return self._meaning
 
     def capabilities(self) -> Mapping[Kind, KindCapability]:
         """What the configuration offers, by kind; needs no connection."""
@@ -317,6 +323,24 @@ class SqlSource:
             ):
                 found[journal_id] = rows.key(record_id)
         return found
+
+    def last_writes(self, limit: int) -> Sequence[LoggedWrite]:
+        """The end of the write log."""
+        return self._patiently(lambda connection: self._last_writes(connection, limit))
+
+    def _last_writes(self, connection: sa.Connection, limit: int) -> list[LoggedWrite]:
+        log = self.compiled(connection).write_log
+        if log is None:
+            return []
+        columns = log.table.c
+        asked = sa.select(columns.journal_id, columns.kind, columns.record_id)
+        # By the stamp as it is stored: text of one form, or the database's own type; what it says is not needed here.
+        latest = asked.order_by(columns.applied_at.desc()).limit(limit)
+        return [
+            LoggedWrite(str(journal_id), Kind(kind), rows.key(record_id))
+            for journal_id, kind, record_id in fetch(connection, latest)
+            if kind in _KINDS
+        ]
 
     def one(self, connection: sa.Connection, kind: Kind, record_id: str) -> Seen | None:
         """One record inside a transaction that the writer holds; None when there is no such row."""

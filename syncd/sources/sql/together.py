@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from syncd.model.observations import Absent, Flawed
-from syncd.model.writes import Done, SourceWrite, Verb
+from syncd.model.writes import EXTERNAL_ID, Done, SourceWrite, Verb
 from syncd.sources import rows
 from syncd.sources.shapes import PARTS, SHAPES
 from syncd.sources.sql.mapping import Compiled
@@ -74,7 +74,7 @@ def _do(source: SqlSource, shelf: Shelf, log: Found, writes: Sequence[SourceWrit
 
 def _values(shelf: Shelf, write: SourceWrite) -> dict[str, Any]:
     values = shelf.wished(write, write.fields)
-    return values | shelf.external(write.qbo_id) if write.qbo_id else values
+    return values | shelf.external(write.qbo_id) if write.qbo_id or EXTERNAL_ID in write.fields else values
 
 
 def _versions(shelf: Shelf, writes: Sequence[SourceWrite]) -> dict[str, str]:

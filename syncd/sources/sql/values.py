@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from msgspec import UNSET
 
 from syncd.model.records import Address, Record, State
-from syncd.model.writes import SourceWrite
+from syncd.model.writes import EXTERNAL_ID, SourceWrite
 from syncd.sources import rows
 from syncd.sources.expressions import AddressColumns, Expression
 from syncd.sources.kinds import KindTable
@@ -49,7 +49,7 @@ class Shelf:
         """Column values for these fields of a record. Raises ``NotWritableError``."""
         values: dict[str, Any] = {}
         for name in names:
-            if name == "external_id":
+            if name == EXTERNAL_ID:
                 continue  # the write names it by itself, in qbo_id
             called, where = self._place(name)
             value = getattr(wished, called)
@@ -158,8 +158,9 @@ class Shelf:
         return int(value)
 
     def external(self, qbo_id: str) -> dict[str, Any]:
-        """QBO's id, where the table keeps it."""
-        return {} if self.config.qbo_id is None else {self.config.qbo_id: qbo_id}
+        """QBO's id, where the table keeps it; an empty one takes it away."""
+        column = self.config.qbo_id
+        return {} if column is None else {column: qbo_id or self._text(self.reader.found, column, "")}
 
     def holder(self, qbo_id: str) -> str | None:
         """The id of the row that already stands for this record of QBO."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from syncd.errors import SourceUnavailable
 from syncd.model.observations import Absent, Flawed
 from syncd.model.records import Kind, State
-from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
+from syncd.model.writes import EXTERNAL_ID, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.sources import rows
 from syncd.sources.shapes import PARTS, SHAPES
 from syncd.sources.sql import faults
@@ -235,7 +235,7 @@ class Writer:
             values = shelf.inactive()
         else:
             values = shelf.wished(write, [name for name in write.fields if name not in PARTS])
-        if write.qbo_id:
+        if write.qbo_id or EXTERNAL_ID in write.fields:
             values.update(shelf.external(write.qbo_id))
         if not shelf.update(write.id, values, write.expected_version):
             raise StopError(Conflict(f"The row {write.id} was changed since it was read."))
