@@ -49,10 +49,10 @@ class Swept(msgspec.Struct):
     story: str
     written: Counter[str]
     boundaries: int
-    first: Counter[str] = Counter()
-    second: Counter[str] = Counter()
+    first: Counter[str] = msgspec.field(default_factory=Counter)
+    second: Counter[str] = msgspec.field(default_factory=Counter)
     missed: int = 0
-    found: Counter[str] = Counter()
+    found: Counter[str] = msgspec.field(default_factory=Counter)
     told: list[str] = []
     seconds: float = 0.0
 
