@@ -12,11 +12,10 @@ from syncd.links import LinkBook, record_name
 from syncd.model.lens import Lens, Projection, differing
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.references import is_pending, pending
+from syncd.model.references import pending
 from syncd.model.spec import SPECS
-from syncd.model.values import Canonical
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
-from syncd.reconciler.base import advance, as_written
+from syncd.reconciler.base import advance, as_written, untellable
 from syncd.reconciler.cases import ACTIONS
 from syncd.reconciler.explain import show
 from syncd.reconciler.plan import Operation
@@ -444,10 +443,7 @@ def _kept(
     free = {*operation.accepted, *operation.writes_back, *operation.awaits, *(known.accepted if known else ())}
     told = (name for name in operation.fields if name in wished and name in came and name in had)
     return frozenset(
-        n for n in told if n not in free and came[n] == had[n] and wished[n] != came[n] and not _unknown(wished[n])
+        n
+        for n in told
+        if n not in free and came[n] == had[n] and wished[n] != came[n] and not untellable(wished[n], came[n])
     )
-
-
-def _unknown(value: Canonical) -> bool:
-    """Whether a value names a record that the other side does not have."""
-    return isinstance(value, str) and is_pending(value)

@@ -6,7 +6,9 @@ import msgspec
 
 from syncd.model.lens import AMOUNT_COLUMN, Projection, differing
 from syncd.model.records import Kind
+from syncd.model.references import is_pending
 from syncd.model.spec import SPECS
+from syncd.model.values import Canonical
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -50,10 +52,26 @@ def advance(
 
 def as_written(kind: Kind, sent: Projection, found: Projection, written: frozenset[str]) -> Projection:
     """What a side held right after the fields ``written`` were written as ``sent``, where it was ``found`` later on and
-    people may have changed it. Money, the customer and the date stay as found: they are for a person to look at."""
+    people may have changed it. Money, the customer and the date stay as found: they are for a person to look at. What
+    the side has no word for was never told."""
     matters = {*SPECS[kind].money_fields, *SPECS[kind].decisive}
-    other = differing(sent, found) & written
+    other = {n for n in differing(sent, found) & written if not untellable(sent[n], found.get(n, ""))}
     return {**found, **{n: sent[n] for n in other if n not in matters or not _differs_for_good(n, sent, found)}}
+
+
+def untellable(sent: Canonical, found: Canonical) -> bool:
+    """Whether two values differ only where ``sent`` names a record that the other side does not have."""
+    if isinstance(sent, str) or isinstance(found, str):
+        return isinstance(sent, str) and is_pending(sent)
+    open_columns = {column for row in sent for column, cell in enumerate(row) if is_pending(cell)}
+
+    def said(row: tuple[str, ...]) -> list[str]:
+        return [cell for column, cell in enumerate(row) if column not in open_columns]
+
+    pairs = zip(sorted(sent, key=said), sorted(found, key=said), strict=False)
+    return len(sent) == len(found) and all(
+        ours == theirs or is_pending(ours) for one, other in pairs for ours, theirs in zip(one, other, strict=True)
+    )
 
 
 def _differs_for_good(name: str, source: Projection, qbo: Projection) -> bool:

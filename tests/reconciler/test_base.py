@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from syncd.model.lens import Projection
 from syncd.model.records import Kind
+from syncd.model.references import pending
 from syncd.model.spec import SPECS
-from syncd.reconciler.base import Settled, advance
+from syncd.reconciler.base import Settled, advance, as_written, untellable
 from tests.reconciler.build import invoice, lens, line, moderate, payment, twin
 
 NOTHING: frozenset[str] = frozenset()
@@ -133,3 +134,30 @@ def test_fields_neither_written_nor_agreed_keep_their_old_halves(
     assert made.variance <= written & matters
     assert made.accepted <= written | accepted
     assert not {name for name in made.accepted if made.source.get(name) == made.qbo.get(name)}
+
+
+def test_what_was_found_later_is_an_edit_of_what_was_written() -> None:
+    sent: Projection = {"notes": "ours", "due_date": "2026-04-01", "total": "10.00"}
+    found: Projection = {"notes": "theirs", "due_date": "2026-04-01", "total": "12.00", "number": "7"}
+    base = as_written(Kind.INVOICE, sent, found, frozenset(sent))
+    assert base == found | {"notes": "ours"}  # money is for a person, and what nobody wrote is as it was found
+    assert as_written(Kind.INVOICE, sent, found, frozenset()) == found
+
+
+def test_what_a_side_has_no_word_for_is_no_edit() -> None:
+    item = pending(Kind.ITEM, "name:services")
+    sent: Projection = {
+        "lines": ((item, "Work", "5.00"), ("2", "Travel", "7.00")),
+        "method": pending(Kind.PAYMENT_METHOD, "name:x"),
+    }
+    found: Projection = {"lines": (("1", "Work", "5.00"), ("2", "Travel", "7.00")), "method": ""}
+    assert as_written(Kind.INVOICE, sent, found, frozenset(sent)) == found
+
+
+def test_texts_of_lines_are_told_whatever_their_items_are_called() -> None:
+    item = pending(Kind.ITEM, "name:services")
+    ours, theirs = ((item, "Work", "5.00"), ("2", "Travel", "7.00")), (("1", "Worked", "5.00"), ("2", "Travel", "7.00"))
+    assert not untellable(ours, theirs)
+    assert not untellable(ours, theirs[:1])
+    assert untellable(ours, (("2", "Travel", "7.00"), ("1", "Work", "5.00")))
+    assert not untellable("x", "y")

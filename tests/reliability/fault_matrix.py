@@ -260,7 +260,12 @@ def _begin() -> None:
 
 
 def _carry_out(trial: Trial) -> tuple[Trial, Verdict]:
-    return trial, trial.on(_stage[0])
+    """One trial. What ends it early is a finding, and the others go on."""
+    try:
+        return trial, trial.on(_stage[0])
+    except Exception as error:
+        _stage[0].strike()
+        return trial, Verdict(f"{trial}", restless=[f"the trial could not be ended: {error!r}"])
 
 
 def main(arguments: Sequence[str]) -> int:

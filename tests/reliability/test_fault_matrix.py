@@ -77,6 +77,12 @@ def test_the_sources_connection_is_lost(stage: Stage, where: str) -> None:
     right(fault_matrix.source_fault(stage, where, stage.statements[where] * 2 // 3))
 
 
+@pytest.mark.failure("F-43")
+def test_a_commit_that_was_lost_holds_up_nobody(stage: Stage) -> None:
+    """People go on writing to the source at once, although nothing else was done on that connection."""
+    right(fault_matrix.source_fault(stage, "before a commit", stage.statements["before a commit"]))
+
+
 @pytest.mark.failure("F-1", "F-16", "F-123")
 def test_many_faults_at_random(stage: Stage) -> None:
     """At least three of ten requests fail, all of a run together with restarts between the runs."""

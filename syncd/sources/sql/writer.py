@@ -140,6 +140,7 @@ class Writer:
         except READ_FAULTS as error:
             text = self.database.explain(error)
             if self.database.lost(error):
+                connection.invalidate()  # else it might go on holding what it locked
                 self._down = f"The connection to the source was lost: {text}."
                 return InDoubt(f"The connection to the source was lost during the commit: {text}.")
             # The server answered: a rule checked at the end of the transaction, or a lock. Nothing was kept.
