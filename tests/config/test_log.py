@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from syncd import log
 from syncd.errors import QboUnavailable
+from tests.support.logs import captured
 
 CANARY = "c4n4ry-of-the-logs"
 
@@ -20,14 +20,8 @@ CANARY = "c4n4ry-of-the-logs"
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     """Logs into memory; everything as it was afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    target = io.StringIO()
-    log.configure("info", "json", target)
-    yield target
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with captured("info") as target:
+        yield target
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

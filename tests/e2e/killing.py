@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,16 @@ def runner(world: World) -> Iterator[Runner]:
     """A runner for this company."""
     spec = json.dumps(world.spec() | {"lease_seconds": LEASE_SECONDS})
     command = [sys.executable, "-m", "tests.e2e.runner", spec]
+    with spoken_to(command) as process:
+        yield Runner(process)
+
+
+@contextmanager
+def spoken_to(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process of this project's that takes orders line by line, until the block ends."""
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        yield Runner(process)
+        yield process
     finally:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -26,6 +26,11 @@ def run(spec: dict[str, Any]) -> int:
     """One cycle in this process; SIGTERM asks it to stop after the write in hand."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    return cycle_of(spec, stop)
+
+
+def cycle_of(spec: dict[str, Any], stop: threading.Event) -> int:
+    """One cycle of the company that ``spec`` describes; its exit code."""
     cycle.LEASE_SECONDS = spec["lease_seconds"]
     clock = SystemClock()
     with Store.open(spec["state_url"], clock=clock, encryption_keys=[spec["key"].encode()]) as store:

@@ -18,6 +18,7 @@ import msgspec
 from syncd.clock import SystemClock
 from syncd.sandbox.server import RunningSandbox
 from syncd.state.store import Store
+from tests.e2e.killing import spoken_to
 from tests.reliability.crash_books import Course, Node, course, differences, nodes
 from tests.reliability.crash_boundaries import Boundary, passed
 from tests.reliability.crash_runner import Order, Told, profile
@@ -72,15 +73,8 @@ class Runner:
 def runner() -> Iterator[Runner]:
     """A process that makes runs, until the block ends."""
     command = [sys.executable, "-m", "tests.reliability.crash_runner"]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
+    with spoken_to(command) as process:
         yield Runner(process)
-    finally:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.close()
-        process.wait(timeout=30)
-        process.stdout.close()
 
 
 class Theatre:

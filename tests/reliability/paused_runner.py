@@ -26,16 +26,11 @@ from typing import Any
 import requests
 import sqlalchemy as sa
 
-from syncd import cycle
-from syncd.clock import SystemClock
-from syncd.errors import SyncdError
-from syncd.metrics import Metrics
-from syncd.report import CycleRequest
 from syncd.sources.sql.source import SqlSource
 from syncd.state import database
 from syncd.state.database import Database
 from syncd.state.store import Store
-from tests.support.world import build_engine
+from tests.e2e.runner import cycle_of, say
 
 
 class Doors:
@@ -119,27 +114,11 @@ def _changes_something(request: requests.PreparedRequest, *_: Any) -> bool:
 
 def run(spec: dict[str, Any], stop_at: str) -> int:
     """One cycle in this process."""
-    cycle.LEASE_SECONDS = spec["lease_seconds"]
     database.IDLE_TRANSACTION_SECONDS = spec.get("idle_seconds", database.IDLE_TRANSACTION_SECONDS)
     Doors(stop_at, Path(spec["log"]) if "log" in spec else None).install()
     if "file_bytes" in spec:
         resource.setrlimit(resource.RLIMIT_FSIZE, (spec["file_bytes"], spec["file_bytes"]))
-    clock = SystemClock()
-    with Store.open(spec["state_url"], clock=clock, encryption_keys=[spec["key"].encode()]) as store:
-        engine = build_engine(spec, store, clock, Metrics(process=False), threading.Event())
-        try:
-            return engine.reconcile(CycleRequest(approve_first_run=True)).exit_code
-        except SyncdError as error:
-            sys.stderr.write(f"{error}\n")
-            return error.exit_code
-        finally:
-            engine.close()
-
-
-def say(what: object) -> None:
-    """One line for the test."""
-    sys.stdout.write(f"{what}\n")
-    sys.stdout.flush()
+    return cycle_of(spec, threading.Event())
 
 
 def main() -> None:

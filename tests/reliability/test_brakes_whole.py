@@ -22,7 +22,7 @@ from syncd.planfile import LIFETIME, load_plan, save_plan
 from syncd.reconciler.plan import Brake
 from syncd.report import CycleReport, CycleRequest
 from syncd.state.values import Settlement
-from tests.e2e.conftest import Make, make, sandbox, world
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import (
     answer,
     at_rest,
@@ -40,8 +40,6 @@ from tests.e2e.helpers import (
     syncd,
 )
 from tests.support.world import SETTINGS, World
-
-__all__ = ["make", "sandbox", "world"]
 
 PAID = 24
 

@@ -9,12 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.e2e.conftest import Make, make, sandbox, world
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, born, held, mutations, once
 from tests.reliability.fault_stage import no_pauses
 from tests.support.world import World
-
-__all__ = ["make", "sandbox", "world"]
 
 
 @pytest.mark.failure("F-61")

@@ -10,11 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.e2e.conftest import Make, make, sandbox, world
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, bill, born, change, command, configure, held, held_one, row
 from tests.support.world import SETTINGS, World
-
-__all__ = ["make", "sandbox", "world"]
 
 
 def findings(world: World, level: str) -> str:

@@ -7,11 +7,8 @@ from decimal import Decimal
 import pytest
 
 from syncd.model.records import Kind
-from tests.e2e.conftest import make, sandbox, world
 from tests.e2e.helpers import at_rest, born, change, held, held_one, once, receive, row, sales_lines
 from tests.support.world import World
-
-__all__ = ["make", "sandbox", "world"]
 
 
 @pytest.mark.failure("F-107")

@@ -13,13 +13,11 @@ import pytest
 
 from syncd import behind
 from syncd.errors import SourceBehind, SyncdError
-from tests.e2e.conftest import Make, make, sandbox, world
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, change, held, money, receive, row, snapshot
 from tests.e2e.owed import EXACT
 from tests.reliability.fault_stage import PATIENT, no_pauses, tick
 from tests.support.world import World
-
-__all__ = ["make", "sandbox", "world"]
 
 
 def answered(world: World, groups: Any) -> None:

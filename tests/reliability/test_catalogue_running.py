@@ -13,13 +13,11 @@ import pytest
 from syncd import errors
 from syncd.metrics import METRICS
 from syncd.qbo.settings import MINOR_VERSION
-from tests.e2e.conftest import Make, make, sandbox, world
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, change, configure, held, once, snapshot, syncd
 from tests.e2e.owed import ON
 from tests.reliability.fault_stage import LIFTED, agree, edit, own_app
 from tests.support.world import SETTINGS, World
-
-__all__ = ["make", "sandbox", "world"]
 
 ROOT = Path(__file__).parents[2]
 BRIEF = {"read_timeout_seconds": 0.5, "connect_timeout_seconds": 0.5}

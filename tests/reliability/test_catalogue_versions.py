@@ -13,13 +13,10 @@ from syncd.model.records import Kind
 from syncd.model.writes import Outcome, WireWrite
 from syncd.qbo.writer import Writer
 from syncd.sandbox.server import running_sandbox
-from tests.e2e.conftest import make, sandbox, world
 from tests.e2e.helpers import at_rest, born, change, held_one, once, receive, row
 from tests.reliability.fault_stage import own_app
 from tests.support.world import World
 from tests.support.world import world as new_world
-
-__all__ = ["make", "sandbox", "world"]
 
 
 @pytest.fixture

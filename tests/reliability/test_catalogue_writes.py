@@ -12,14 +12,12 @@ from typing import Any
 import pytest
 
 from syncd.errors import SyncdError
-from tests.e2e.conftest import Make, make, sandbox, world
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, born, change, held, mutations, once, row
 from tests.e2e.killing import until
 from tests.e2e.owed import ON
 from tests.reliability.fault_stage import LIFTED, agree, edit, no_pauses, own_app
 from tests.support.world import World
-
-__all__ = ["make", "sandbox", "world"]
 
 CHANGING = {"create", "update", "delete", "void"}
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from syncd.sandbox.server import RunningSandbox, running_sandbox
+from syncd.sandbox.server import RunningSandbox
 from tests.reliability.crash_boundaries import AFTER, BEFORE, HTTP, SOURCE, distinct
 from tests.reliability.crash_stories import COMPACT, Story
 from tests.reliability.crash_trial import Runner, Theatre, Verdict, runner
@@ -26,13 +26,6 @@ _Each = TypeVar("_Each")
 def running() -> Iterator[Runner]:
     """The process whose children are killed."""
     with runner() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """The look-alike, without limits on how often it may be asked."""
-    with running_sandbox(switches={"throttle": "off"}) as started:
         yield started
 
 

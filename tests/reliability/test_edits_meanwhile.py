@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from syncd.errors import SyncdError
-from syncd.sandbox.server import RunningSandbox, running_sandbox
+from syncd.sandbox.server import RunningSandbox
 from tests.e2e.helpers import at_rest, change, money, row, sales_line
 from tests.e2e.owed import EXACT, ON
 from tests.reliability.fault_stage import cut_off
@@ -18,13 +18,6 @@ from tests.support.world import World
 from tests.support.world import world as new_world
 
 BACK = {"kind": "reset", "when": "after"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    """The look-alike, without limits on how often it may be asked."""
-    with running_sandbox(switches={"throttle": "off"}) as running:
-        yield running
 
 
 @pytest.fixture

@@ -24,13 +24,10 @@ import pytest
 import sqlalchemy as sa
 
 from syncd.errors import EXIT_BUSY, EXIT_HELD, EXIT_OK, LeaseHeld
-from tests.e2e.conftest import Make, make, sandbox
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, born, change, command, configure, mutations, once, receive, snapshot
 from tests.e2e.killing import ROOT, until
-from tests.support.postgres import postgres_server, postgres_url
 from tests.support.world import World
-
-__all__ = ["make", "postgres_server", "postgres_url", "sandbox"]
 
 LEASE_SECONDS = 0.4
 """How long a paused process keeps others out: as short as a heartbeat on a busy machine allows."""

@@ -28,7 +28,7 @@ from syncd.model.records import Kind
 from syncd.report import CycleReport, CycleRequest
 from syncd.runner import CompanyRunner
 from syncd.state.values import Settlement
-from tests.e2e.conftest import Make, make, sandbox
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import (
     answer,
     at_rest,
@@ -47,11 +47,7 @@ from tests.e2e.helpers import (
     syncd,
 )
 from tests.e2e.killing import kill_in_flight, runner, until
-from tests.support.postgres import postgres_server, postgres_url
 from tests.support.world import World
-
-__all__ = ["make", "postgres_server", "postgres_url", "sandbox"]
-
 
 # ---- backups
 

@@ -9,12 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from syncd.errors import EXIT_UNEXPECTED, StateError
-from tests.e2e.conftest import Make, make, sandbox
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, born, mutations, once, snapshot
 from tests.reliability.test_one_runner import pausing
 from tests.support.world import World
-
-__all__ = ["make", "sandbox"]
 
 INVOICES = 12
 STEPS = {

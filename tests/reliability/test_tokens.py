@@ -6,7 +6,6 @@ from __future__ import annotations
 import ast
 import io
 import json
-import logging
 import os
 import re
 import signal
@@ -22,12 +21,10 @@ from typing import Any
 
 import msgspec
 import pytest
-import structlog
 import yaml
 from freezegun import freeze_time
 
 from syncd import grant as grants
-from syncd import log
 from syncd.clock import ManualClock, SystemClock
 from syncd.errors import EXIT_OK, EXIT_RECONNECT, ReconnectNeeded
 from syncd.grant import WARN_DAYS, GrantWatch, StoredGrant, endings
@@ -37,11 +34,9 @@ from syncd.state.store import Store
 from syncd.state.values import Tokens
 from tests.e2e.helpers import at_rest, born, configure, syncd
 from tests.reliability.serving import configured, serving
-from tests.support.postgres import postgres_server, postgres_url
+from tests.support.logs import captured
 from tests.support.world import World
 from tests.support.world import world as new_world
-
-__all__ = ["postgres_server", "postgres_url"]
 
 ROOT = Path(__file__).parents[2]
 DAY = 86_400.0
@@ -73,14 +68,8 @@ def world(make: Callable[..., World]) -> World:
 @pytest.fixture
 def logs() -> Iterator[io.StringIO]:
     """Logs as JSON, into memory; everything as it was afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    target = io.StringIO()
-    log.configure("warning", "json", target)
-    yield target
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with captured("warning") as target:
+        yield target
 
 
 class Worker:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +17,9 @@ from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.reconciler.plan import Plan
 from syncd.report import CycleReport, CycleRequest
-from syncd.sandbox.server import RefusedError, RunningSandbox, running_sandbox
+from syncd.sandbox.server import RefusedError
 from syncd.state.values import Held, LinkState
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import (
     Json,
     at_rest,
@@ -37,24 +37,9 @@ from tests.e2e.helpers import (
 from tests.e2e.killing import until
 from tests.e2e.owed import ON
 from tests.support.world import SETTINGS, World
-from tests.support.world import world as new_world
 
 MANY = dict.fromkeys(Kind, 99)
 """Lifts the brake on removals: these tests are about something else, but for the one that is about it."""
-Make = Callable[..., World]
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(switches={"throttle": "off"}) as running:
-        yield running
-
-
-@pytest.fixture
-def make(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[Make]:
-    with ExitStack() as stack:
-        stack.callback(sandbox.clear_faults)
-        yield lambda **options: stack.enter_context(new_world(tmp_path, sandbox, **options))
 
 
 @pytest.fixture
