@@ -32,6 +32,10 @@ class LinkSource(Protocol):
         """Ids of ``side`` to the ids of the other side."""
         ...
 
+    def unsettled(self, company: str, kind: Kind, side: Side, ids: Collection[str]) -> frozenset[str]:
+        """Those ids of one side whose pair was left behind by policy, or is held."""
+        ...
+
     def links_elsewhere(self, company: str, kind: Kind, ids: Collection[str]) -> dict[str, str]:
         """Source ids that another company of the same source holds in its books, with that company."""
         ...
@@ -71,6 +75,10 @@ class LinkBook:
     def elsewhere(self, kind: Kind, ids: Collection[str]) -> dict[str, str]:
         """Records of the source that stand in the books of another company already, with that company."""
         return self._store.links_elsewhere(self._company, kind, ids) if ids else {}
+
+    def unsettled(self, kind: Kind, side: Side, ids: Collection[str]) -> frozenset[str]:
+        """Those of these ids of one side whose pair was left behind by policy, or is held."""
+        return self._store.unsettled(self._company, kind, side, ids) if ids else frozenset()
 
     def forget_bases(self) -> None:
         """Drop the loaded links and keep the ids: for runs over everything."""

@@ -1,4 +1,5 @@
-"""Brings in what flowing records need: parties, named things, and what comes from QBO only with what refers to it."""
+"""Brings in what flowing records need: parties, named things, what comes from QBO only with what refers to it, and
+whatever of that may have ended."""
 
 from __future__ import annotations
 
@@ -40,6 +41,7 @@ class Needs:
         self._bring_imported()
         self._bring_namesakes()
         self._bring_needed()
+        self._bring_unsettled()
 
     # ---- what records of QBO refer to
 
@@ -135,3 +137,24 @@ class Needs:
         slot = self._scene.by_source(kind, source_id)
         seen = self._scene.seen.get(slot) if slot is not None else None
         return slot is not None and (seen is None or seen.source is not None)
+
+    # ---- what either side refers to, and may not be there any more
+
+    def _bring_unsettled(self) -> None:
+        """Documents and parties that were left behind or are held: nobody knows whether both sides still have them."""
+        for side, named in ((Side.SOURCE, references), (Side.QBO, qbo_references)):
+            wanted: dict[Kind, set[str]] = defaultdict(set)
+            for record in self._scene.records(side):
+                for kind, reference in named(record):
+                    if kind in self._policy.kinds and not SPECS[kind].link_only:
+                        wanted[kind].add(reference)
+            for kind, ids in wanted.items():
+                self._read_both(kind, side, self._links.unsettled(kind, side, sorted(ids)))
+
+    def _read_both(self, kind: Kind, side: Side, ids: frozenset[str]) -> None:
+        """Read both sides of these linked records, as far as they were not read yet."""
+        self._scene.load(kind, **{"source_ids" if side is Side.SOURCE else "qbo_ids": sorted(ids)})
+        find = self._scene.by_source if side is Side.SOURCE else self._scene.by_qbo
+        slots = [slot for each in sorted(ids) if (slot := find(kind, each)) in self._scene.seen and slot is not None]
+        self._scene.read_books(kind, [slot for slot in slots if self._scene.seen[slot].qbo is None])
+        self._scene.read_source(kind, [slot for slot in slots if self._scene.seen[slot].source is None])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from syncd.model.observations import Present
+from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
 from syncd.model.references import is_name, is_pending, label, pending, qbo_references, references
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
-from syncd.reconciler.entries import View
+from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.imports import imported
 from syncd.reconciler.plan import Operation
 from syncd.reconciler.policy import Case
-from syncd.reconciler.sight import Look
+from syncd.reconciler.sight import Look, is_void
 
 _UNUSABLE = frozenset(
     case.value
@@ -39,6 +39,12 @@ class Planned:
         self._coming: dict[tuple[Kind, str], str] = {}
         self._concerned: set[tuple[Kind, str]] = set()
         self._held: dict[tuple[Kind, str], Operation] = {}
+        self._ended = {(e.kind, e.known.source_id) for e in view.entries if e.known is not None and _ended_in_qbo(e)}
+        self._removed = {
+            (e.kind, e.known.qbo_id): e.known
+            for e in view.entries
+            if e.known is not None and isinstance(e.source, Absent)
+        }
         self.operations: list[Operation] = []
         self.ignored: dict[str, int] = {}
         self.unchanged = 0
@@ -111,16 +117,25 @@ class Planned:
                 return (), self._blocker(*slot)
             elif slot in self._creating:
                 after.append(self._creating[slot])
+            elif slot in self._ended:
+                return (), self._blocker(*slot, why="which was deleted, voided or made inactive in QuickBooks")
             elif is_pending(self.resolve(*slot)) and (held is not None or not SPECS[slot[0]].optional):
                 return (), self._blocker(*slot)  # nobody knows yet that what is optional has no counterpart
         return tuple(after), ""
 
-    def _blocker(self, kind: Kind, source_id: str) -> str:
+    def removed_of(self, record: Record) -> str:
+        """What a record of QBO refers to that the source does not have any more; empty where there is nothing."""
+        for slot in sorted(qbo_references(record)):
+            if slot in self._removed and slot not in self._coming:
+                return self._blocker(slot[0], self._removed[slot].source_id, why="which was removed in the source")
+        return ""
+
+    def _blocker(self, kind: Kind, source_id: str, why: str = "which is not in QuickBooks") -> str:
         noun = kind.replace("_", " ")
         held = self._held.get((kind, source_id))
         if held is not None:
             return f"{noun} {held.label or source_id}, which is held"
-        return f"{noun} {self._called(kind, source_id)}, which is not in QuickBooks"
+        return f"{noun} {self._called(kind, source_id)}, {why}"
 
     def _called(self, kind: Kind, source_id: str) -> str:
         """How a person knows a record of the source that has no operation; by its id where nobody has looked at it."""
@@ -129,3 +144,7 @@ class Planned:
         seen = (e.source.record for e in self._view.entries if e.kind is kind and isinstance(e.source, Present))
         known = next((label(record) for record in seen if record.id == source_id), "")
         return known or self._view.label_of(kind, source_id) or f"of the source's id {source_id}"
+
+
+def _ended_in_qbo(entry: Entry) -> bool:
+    return is_void(entry.qbo.record) if isinstance(entry.qbo, Present) else isinstance(entry.qbo, Absent)

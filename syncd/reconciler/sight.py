@@ -142,7 +142,7 @@ def _seen_qbo(entry: Entry, partner: Present | None, *, tomb: bool) -> Seen:
     if isinstance(entry.qbo, Unknown | Flawed):
         return Seen.UNKNOWN  # whatever fits it: there may be more that was not seen
     if partner is not None:
-        return Seen.VOID if _is_void(partner.record) else Seen.LIVE
+        return Seen.VOID if is_void(partner.record) else Seen.LIVE
     return _seen_unread(entry, entry.qbo, tomb=tomb)
 
 
@@ -156,7 +156,7 @@ def _seen_unread(entry: Entry, observation: Observation, *, tomb: bool) -> Seen:
             return Seen.UNKNOWN
 
 
-def _is_void(record: Record) -> bool:
+def is_void(record: Record) -> bool:
     """A void transaction; for lists, a record that was made inactive (they know no other end, entities.md 1.5)."""
     if isinstance(record, Client | Vendor):
         return not record.active
@@ -170,7 +170,7 @@ def _partner(
     linked = entry.qbo if isinstance(entry.qbo, Present) else None
     named = [c for c in entry.candidates if entry.claimed and c.record.id == entry.claimed]
     if named and not remembered and not view.to_source(entry.kind, entry.claimed):
-        return named[0], (tuple(named) if not _is_void(named[0].record) else ()), _vouched(entry, view, named[0])
+        return named[0], (tuple(named) if not is_void(named[0].record) else ()), _vouched(entry, view, named[0])
     pool = {} if remembered or beside is None else beside.near(source)
     pool |= {c.record.id: (c, view.lens.qbo(entry.kind, c.record)) for c in entry.candidates}
     candidates = [
@@ -182,14 +182,14 @@ def _partner(
     if not source or not candidates:
         return linked, (), False
     found = match(entry.kind, policy.match_on, source, candidates)
-    certain = tuple(c for c in found.certain if not _is_void(c.record))
+    certain = tuple(c for c in found.certain if not is_void(c.record))
     if remembered:
         return linked, certain, bool(certain)
-    live = certain or tuple(c for c in found.doubtful if not _is_void(c.record))
+    live = certain or tuple(c for c in found.doubtful if not is_void(c.record))
     if live:
         return live[0] if len(live) == 1 else None, live, bool(certain)
     # A void has no amounts left to fit by: one that people would recognise is enough.
-    voids = [c for c in (*found.certain, *found.doubtful) if _is_void(c.record)]
+    voids = [c for c in (*found.certain, *found.doubtful) if is_void(c.record)]
     return (voids[0] if voids else linked), (), False
 
 

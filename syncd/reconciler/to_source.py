@@ -52,6 +52,8 @@ class ToSource(Draft):
                 why = _SEVERAL_CREDITS
             self._hold(_PAYS_NOTHING if _NO_INVOICE in unknown else why)
             return
+        if self._waits_for_source(partner.record):
+            return
         if self._by_hand(Verb.CREATE, frozenset(self._seen.qbo), partner.record):
             return
         if not self._allowed(Side.SOURCE, Verb.CREATE):
@@ -109,6 +111,8 @@ class ToSource(Draft):
                 )
             self._hold(_PAYS_NOTHING if _NO_INVOICE in lost else reason, case=Case.BLOCKED)
             return
+        if refers and self._waits_for_source(partner.record):
+            return
         self._out.append(
             self._operation(
                 Side.SOURCE,
@@ -123,6 +127,13 @@ class ToSource(Draft):
         )
 
     # ---- parts
+
+    def _waits_for_source(self, record: Record) -> bool:
+        """Whether a record of QBO refers to what was removed in the source: it waits for that, and is not offered."""
+        removed = self._planned.removed_of(record)
+        if removed:
+            self._hold(f"waits for {removed}", case=Case.BLOCKED, blocked_by=removed)
+        return bool(removed)
 
     def _by_hand(self, verb: Verb, fields: frozenset[str], record: Record) -> bool:
         """Where the source takes no writes: what is wanted goes on the list of what a person does there, or is left."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, func, select, text, tuple_, update
+from sqlalchemy import Column, Connection, Select, bindparam, exists, func, select, text, tuple_, update
 
 from syncd.errors import StateError
 from syncd.model.records import Kind, Side
@@ -17,6 +17,7 @@ from syncd.state.values import Link, LinkState
 links = tables.links
 bases = tables.bases
 companies = tables.companies
+held = tables.held
 
 PAGE = 1000
 """Links per page of a stream, and per step of a bulk load."""
@@ -202,6 +203,23 @@ class Links(Part):
                 asked = asked.where(column.in_(chunk), links.c.state.in_(_SERVED), column != "", other != "")
                 found.update((mine, theirs) for mine, theirs in rows(connection, asked))
         return found
+
+    def unsettled(self, company: str, kind: Kind, side: Side, ids: Collection[str]) -> frozenset[str]:
+        """Those of these ids of one side whose pair is not as it should be: left behind by policy, or held."""
+        column, other = _ids(side)
+        waits = exists().where(
+            held.c.company == links.c.company,
+            held.c.kind == links.c.kind,
+            held.c.source_id == links.c.source_id,
+            held.c.resolved_at.is_(None),
+        )
+        asked = select(column).where(links.c.company == company, links.c.kind == kind.value, column != "", other != "")
+        orphaned = links.c.state == LinkState.ORPHANED.value
+        asked = asked.where(orphaned | ((links.c.state == LinkState.LINKED.value) & waits))
+        with self._db.read() as connection:
+            return frozenset(
+                str(row[0]) for chunk in codec.chunks(ids) for row in rows(connection, asked.where(column.in_(chunk)))
+            )
 
     def stream_links(self, company: str, kind: Kind) -> Iterator[Link]:
         """All links of a kind in any state, ordered by source id, in constant memory.

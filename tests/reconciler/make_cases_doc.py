@@ -46,7 +46,7 @@ WHEN: dict[Case, tuple[str, str]] = {
     Case.REBORN_SRC: ("back in the source", "was gone on both sides; the source has it again"),
     Case.REBORN_QBO: ("back in QuickBooks", "was gone on both sides; QuickBooks has it again"),
     Case.REBORN_BOTH: ("back on both sides", "was gone on both sides; both have it again"),
-    Case.BLOCKED: ("blocked", "needs a record that is held or not in QuickBooks"),
+    Case.BLOCKED: ("blocked", "needs a record that is held, or that the side to be written does not have"),
     Case.FROZEN: ("frozen", "closed period, money already applied, or an amount over the ceiling"),
     Case.HALTED: ("halted", "a brake stopped its kind or the company; or this record, which is then held"),
 }

@@ -178,11 +178,11 @@ class Wire:
         if place == trouble.refused:
             level = {"level": "item", "bid": "1"} if "/batch" in str(request.url) else {"endpoint": "entity"}
             self.sandbox.add_fault("status", code="6000", realm=self.realm, count=1, method="POST", **level)
-        answer = go()
-        if place == trouble.lost:
-            raise requests.ConnectionError("the answer was lost")
-        self._boundary()
-        return answer
+        with _closed_if_lost(go()) as answer:
+            if place == trouble.lost:
+                raise requests.ConnectionError("the answer was lost")
+            self._boundary()
+            return answer
 
     def _read(self, go: Callable[[], requests.Response], request: requests.PreparedRequest) -> requests.Response:
         if self.crashed:
@@ -210,6 +210,16 @@ def _changes_something(request: requests.PreparedRequest) -> bool:
     if request.method != "POST" or "/query" in address:
         return False
     return "/batch" not in address or '"Query":' not in str(request.body)
+
+
+@contextmanager
+def _closed_if_lost(answer: requests.Response) -> Iterator[requests.Response]:
+    """An answer that never arrives is read by nobody: its connection ends here, not when it is collected as garbage."""
+    try:
+        yield answer
+    except BaseException:
+        answer.close()
+        raise
 
 
 def _without(answer: requests.Response, address: str, too_new: Callable[[str], set[str]]) -> None:

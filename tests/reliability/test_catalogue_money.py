@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from syncd.model.records import Kind
-from tests.e2e.helpers import at_rest, born, change, held, held_one, once, receive, row, sales_lines
+from tests.e2e.helpers import at_rest, born, change, held, held_one, mutations, once, receive, row, sales_lines
 from tests.support.world import World
 
 
@@ -76,6 +76,39 @@ def test_money_for_an_invoice_that_is_no_more_is_neither_lost_nor_put_elsewhere(
 
 
 @pytest.mark.failure("F-110")
+@pytest.mark.parametrize("policy", ["hold", "ignore"])
+@pytest.mark.parametrize("ends", ["voided", "deleted"])
+def test_money_for_an_invoice_that_ended_long_ago_waits_for_it_and_is_never_sent(
+    world: World, ends: str, policy: str
+) -> None:
+    """Nobody looks at the invoice any more; its payment is still not offered to QuickBooks, which would refuse it."""
+    world.adjust(on_qbo_delete=policy, on_qbo_void=policy)
+    ada = world.client("Ada")
+    invoice, other = world.invoice(ada, "INV-1"), world.invoice(ada, "INV-2")
+    world.run()
+    sent = world.one("Invoice", DocNumber="INV-1")
+    (world.accountant.void if ends == "voided" else world.accountant.delete)("Invoice", sent)
+    for _ in range(2):
+        world.run()
+    assert len(held(world)) == (1 if policy == "hold" else 0)
+    world.sandbox.advance(3 * 3600)  # neither feed tells of it any more
+    world.sql("UPDATE invoice SET updated_at = '2026-01-01 00:00:00.000000'")
+    world.run()
+    place = world.sandbox.last_request()
+    world.payment(ada, (invoice, "100.00"), reference="P-1")
+    for _ in range(3):
+        world.run()
+    assert mutations(world, place) == []
+    waits = held_one(world, Kind.PAYMENT)
+    assert (waits.case, "invoice INV-1" in waits.reason) == ("C50", True)
+    world.sql("UPDATE payment_allocation SET invoice_id = :id", id=other)
+    world.run()
+    assert Decimal(world.one("Invoice", DocNumber="INV-2")["Balance"]) == 0
+    assert all(each.kind is Kind.INVOICE for each in held(world))
+    once(world)
+
+
+@pytest.mark.failure("F-110")
 def test_money_received_for_an_invoice_that_the_source_voided_is_shown_to_a_person(world: World) -> None:
     ada = world.client("Ada")
     invoice = world.invoice(ada, "INV-1")
@@ -88,6 +121,26 @@ def test_money_received_for_an_invoice_that_the_source_voided_is_shown_to_a_pers
     assert len(world.books("Payment")) == 1
     assert held(world), "somebody has to look at it"
     assert row(world, "invoice", invoice)["state"] == "void"
+
+
+@pytest.mark.failure("F-110")
+def test_money_received_for_an_invoice_that_the_source_removed_waits_and_is_not_offered_to_it(world: World) -> None:
+    """The invoice was left in QuickBooks and is paid there: the source could only refuse the payment, or lose it."""
+    ada = world.client("Ada")
+    invoice = world.invoice(ada, "INV-1")
+    world.run()
+    sent = world.one("Invoice")
+    world.sql("DELETE FROM invoice_line WHERE invoice_id = :id", id=invoice)
+    world.sql("DELETE FROM invoice WHERE id = :id", id=invoice)
+    world.run()
+    receive(world, sent["CustomerRef"]["value"], (sent["Id"], "100.00"), PaymentRefNum="Q-1")
+    for _ in range(3):
+        report = world.run()
+        assert (report.failed, report.applied) == (0, 0)
+    waits = held_one(world, Kind.PAYMENT)
+    assert (waits.case, waits.reason) == ("C50", "waits for invoice INV-1, which was removed in the source")
+    assert len(world.books("Payment")) == 1
+    assert world.rows("SELECT id FROM payment") == []
 
 
 @pytest.mark.failure("F-112", "F-23")

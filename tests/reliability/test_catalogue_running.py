@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
 from syncd import errors
@@ -17,7 +15,7 @@ from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, change, configure, held, once, snapshot, syncd
 from tests.e2e.owed import ON
 from tests.reliability.fault_stage import LIFTED, agree, edit, own_app
-from tests.support.world import SETTINGS, World
+from tests.support.world import World
 
 ROOT = Path(__file__).parents[2]
 BRIEF = {"read_timeout_seconds": 0.5, "connect_timeout_seconds": 0.5}
@@ -157,13 +155,6 @@ def test_members_that_nobody_has_heard_of_change_nothing(world: World) -> None:
         world.sandbox.switch(unknown_members=False)
 
 
-def with_settings(world: World, **changes: Any) -> None:
-    """The company's settings are others from now on."""
-    world.engine.close()
-    world.settings = msgspec.structs.replace(SETTINGS, **changes)
-    world.engine = world.build()
-
-
 @pytest.mark.failure("F-122")
 @pytest.mark.case("C52")
 def test_a_change_of_settings_only_plans_until_it_is_accepted(world: World) -> None:
@@ -173,7 +164,7 @@ def test_a_change_of_settings_only_plans_until_it_is_accepted(world: World) -> N
     for n in range(1, 4):
         world.invoice(ada, f"INV-{n}", ("10.00", "Work"), discount="1.00")
     world.run()
-    with_settings(world, default_item="Hours", on_qbo_delete="unpublish")
+    world.adjust(default_item="Hours", on_qbo_delete="unpublish")
     fresh = world.invoice(ada, "INV-4")
     world.sql("UPDATE invoice SET notes = 'edited' WHERE id = 1")
     books, source = world.writes(), snapshot(world)

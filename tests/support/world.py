@@ -137,6 +137,12 @@ class World:
         self.store = self.open_store()
         self.engine = self.build()
 
+    def adjust(self, **settings: Any) -> None:
+        """These settings of the company are others from now on."""
+        self.engine.close()
+        self.settings = msgspec.structs.replace(self.settings, **settings)
+        self.engine = self.build()
+
     def close(self) -> None:
         """Close everything that is open."""
         self.engine.close()
