@@ -141,20 +141,37 @@ class Needs:
     # ---- what either side refers to, and may not be there any more
 
     def _bring_unsettled(self) -> None:
-        """Documents and parties that were left behind or are held: nobody knows whether both sides still have them."""
-        for side, named in ((Side.SOURCE, references), (Side.QBO, qbo_references)):
-            wanted: dict[Kind, set[str]] = defaultdict(set)
-            for record in self._scene.records(side):
-                for kind, reference in named(record):
-                    if kind in self._policy.kinds and not SPECS[kind].link_only:
-                        wanted[kind].add(reference)
-            for kind, ids in wanted.items():
-                self._read_both(kind, side, self._links.unsettled(kind, side, sorted(ids)))
+        """Documents and parties that were left behind or are held: nobody knows whether both sides still have them.
 
-    def _read_both(self, kind: Kind, side: Side, ids: frozenset[str]) -> None:
+        What is brought in refers to others in its turn: a payment to an invoice, that to a client.
+        """
+        asked: set[tuple[Side, Name]] = set()
+        while new := self._named() - asked:
+            asked |= new
+            by_kind: dict[tuple[Side, Kind], set[str]] = defaultdict(set)
+            for side, (kind, reference) in new:
+                by_kind[side, kind].add(reference)
+            found = {(s, k): self._links.unsettled(k, s, sorted(ids)) for (s, k), ids in by_kind.items()}
+            for (side, kind), ids in found.items():
+                self._read_both(kind, side, sorted(ids))
+            if not any(found.values()):
+                return
+            self._scene.load_references()
+
+    def _named(self) -> set[tuple[Side, Name]]:
+        """The documents and parties that present records refer to, by the ids of the side that names them."""
+        return {
+            (side, (kind, reference))
+            for side, named in ((Side.SOURCE, references), (Side.QBO, qbo_references))
+            for record in self._scene.records(side)
+            for kind, reference in named(record)
+            if kind in self._policy.kinds and not SPECS[kind].link_only
+        }
+
+    def _read_both(self, kind: Kind, side: Side, ids: list[str]) -> None:
         """Read both sides of these linked records, as far as they were not read yet."""
-        self._scene.load(kind, **{"source_ids" if side is Side.SOURCE else "qbo_ids": sorted(ids)})
+        self._scene.load(kind, **{"source_ids" if side is Side.SOURCE else "qbo_ids": ids})
         find = self._scene.by_source if side is Side.SOURCE else self._scene.by_qbo
-        slots = [slot for each in sorted(ids) if (slot := find(kind, each)) in self._scene.seen and slot is not None]
+        slots = [slot for each in ids if (slot := find(kind, each)) in self._scene.seen and slot is not None]
         self._scene.read_books(kind, [slot for slot in slots if self._scene.seen[slot].qbo is None])
         self._scene.read_source(kind, [slot for slot in slots if self._scene.seen[slot].source is None])

@@ -98,6 +98,7 @@ def test_money_for_an_invoice_that_ended_long_ago_waits_for_it_and_is_never_sent
     world.payment(ada, (invoice, "100.00"), reference="P-1")
     for _ in range(3):
         world.run()
+        assert {each.kind for each in held(world)} - {Kind.PAYMENT} == ({Kind.INVOICE} if policy == "hold" else set())
     assert mutations(world, place) == []
     waits = held_one(world, Kind.PAYMENT)
     assert (waits.case, "invoice INV-1" in waits.reason) == ("C50", True)
