@@ -235,6 +235,7 @@ class Stage:
             _copy(used, copy)
         self.sandbox.snapshot("tried", self.world.realm)
         now, late, known = self._begun.clock.now(), list(self.wire.late), self.truth.kept()
+        crashed = self.wire.crashed
         try:
             yield
         finally:
@@ -244,7 +245,7 @@ class Stage:
             self.sandbox.set_clock((now - CLOCKS_APART).timestamp())
             self.sandbox.restore("tried", self.world.realm)
             self._begun.clock.set(now)
-            self.wire.late = late
+            self.wire.late, self.wire.crashed = late, crashed  # a dead process is dead again, and its lease is there
             self.wire.moment(self.book_place())
             self.restart()
 
