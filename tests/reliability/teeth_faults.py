@@ -174,7 +174,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a void is an edit",
         "syncd/reconciler/sight.py",
-        "return Seen.VOID if _is_void(partner.record) else Seen.LIVE",
+        "return Seen.VOID if is_void(partner.record) else Seen.LIVE",
         "return Seen.LIVE",
         ("I8",),
         "the zeros of a voided invoice are copied over the source's amounts",
