@@ -22,10 +22,10 @@ from syncd.qbo.settings import QboConfig
 PENALTY_SECONDS = 60.0
 """Intuit: wait 60 seconds after a 429 (protocol.md 3.2)."""
 
-_SECOND = 1.1
+_SECOND = 1.2
 _MINUTE = 60.5
 """A little longer than named: the server counts arrivals, and the network can bring two of ours closer together.
-Ten requests in 1.1 s are still more than 500 a minute, so the margin costs nothing in the long run."""
+Ten requests in 1.2 s are still no fewer than 500 a minute, so the margin costs nothing in the long run."""
 
 _TURN_SECONDS = 0.02
 """How soon to look again when somebody with a better claim is about to go."""

@@ -66,12 +66,11 @@ def test_our_limits_keep_us_below_theirs(company: Companies, sandbox: RunningSan
     made = company(throttle=True)
     sandbox.switch(throttle="exact")
     try:
-        for _ in range(45):
+        for _ in range(25):
             made.books.server_time()
     finally:
         sandbox.switch(throttle="off")
-    refused = made.metrics.registry.get_sample_value("syncd_qbo_throttled_total", {"company": "acme"}) or 0
-    assert refused <= 2, "a busy machine may bunch up what left evenly; in a burst, four are refused"
+    assert not made.metrics.registry.get_sample_value("syncd_qbo_throttled_total", {"company": "acme"})
 
 
 # the life of records
