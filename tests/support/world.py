@@ -68,6 +68,7 @@ class World:
         self.source_url = source_url or f"sqlite:///{directory / f'{name}-source.db'}"
         self.state_url = state_url or f"sqlite:///{directory / f'{name}-state.db'}"
         self.database = sa.create_engine(self.source_url)
+        self._entering = threading.local()
         if source is None:
             _prepared(self.source_url, "source", lambda _: create_reference_schema(self.database))
         self.settings = settings
@@ -163,9 +164,23 @@ class World:
 
     def sql(self, statement: str, **values: Any) -> int:
         """Run one statement on the source; the id of the row it inserted, where it did."""
-        with self.database.begin() as connection:
+        with self.entering() as connection:
             result = connection.execute(sa.text(statement), values)
             return int(result.lastrowid or 0) if statement.lstrip().lower().startswith("insert") else 0
+
+    @contextmanager
+    def entering(self) -> Iterator[sa.Connection]:
+        """What is entered inside is seen by others all at once, as business systems store a document and its rows."""
+        connection = getattr(self._entering, "connection", None)
+        if connection is not None:
+            yield connection
+            return
+        with self.database.begin() as connection:
+            self._entering.connection = connection
+            try:
+                yield connection
+            finally:
+                self._entering.connection = None
 
     def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         """Rows of the source."""
@@ -196,8 +211,9 @@ class World:
             "tax": str(tax),
             "total": str(total),
         }
-        invoice = self._insert("invoice", **(values | columns))
-        self._lines("invoice", invoice, rows, taxable=bool(tax))
+        with self.entering():
+            invoice = self._insert("invoice", **(values | columns))
+            self._lines("invoice", invoice, rows, taxable=bool(tax))
         return invoice
 
     def credit_note(self, client: int, number: str, *lines: tuple[Any, ...], **columns: Any) -> int:
@@ -213,8 +229,9 @@ class World:
             "tax": str(tax),
             "total": str(sum((Decimal(row[0]) for row in rows), Decimal(0)) + tax),
         }
-        note = self._insert("credit_note", **(values | columns))
-        self._lines("credit_note", note, rows, taxable=bool(tax))
+        with self.entering():
+            note = self._insert("credit_note", **(values | columns))
+            self._lines("credit_note", note, rows, taxable=bool(tax))
         return note
 
     def _lines(self, parent: str, parent_id: int, rows: tuple[tuple[Any, ...], ...], *, taxable: bool) -> None:
@@ -234,11 +251,12 @@ class World:
     def apply_credit(self, note: int, *parts: tuple[int, str], **columns: Any) -> int:
         """What a credit note of the source is used for: (invoice, amount)."""
         values = {"credit_note_id": note, "date": "2026-03-12", "currency": "USD"}
-        application = self._insert("credit_application", **(values | columns))
-        for invoice, amount in parts:
-            self._insert(
-                "credit_application_part", credit_application_id=application, invoice_id=invoice, amount=amount
-            )
+        with self.entering():
+            application = self._insert("credit_application", **(values | columns))
+            for invoice, amount in parts:
+                self._insert(
+                    "credit_application_part", credit_application_id=application, invoice_id=invoice, amount=amount
+                )
         return application
 
     def member(self, name: str, **columns: Any) -> int:
@@ -279,11 +297,12 @@ class World:
             "currency": "USD",
             "reference": "W1",
         }
-        payment = self._insert("payment", **(values | columns))
-        for invoice, part in parts:
-            self._insert("payment_allocation", payment_id=payment, invoice_id=invoice, amount=part)
-        for note, part in credits:
-            self._insert("payment_credit", payment_id=payment, credit_note_id=note, amount=part)
+        with self.entering():
+            payment = self._insert("payment", **(values | columns))
+            for invoice, part in parts:
+                self._insert("payment_allocation", payment_id=payment, invoice_id=invoice, amount=part)
+            for note, part in credits:
+                self._insert("payment_credit", payment_id=payment, credit_note_id=note, amount=part)
         return payment
 
     def _insert(self, table: str, **values: Any) -> int:
@@ -291,7 +310,7 @@ class World:
         places = ", ".join(f":{name}" for name in values)
         if self.database.dialect.name == "postgresql":
             returning = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"
-            with self.database.begin() as connection:
+            with self.entering() as connection:
                 return int(connection.execute(sa.text(returning), values).scalar_one())
         return self.sql(f"INSERT INTO {table} ({names}) VALUES ({places})", **values)
 
