@@ -32,6 +32,12 @@ from tests.support.histories import LIFTED
 CYCLES = 3
 """Within so many cycles everything comes to rest (I1)."""
 
+CHANGES = (
+    *("new", "new client", "edit", "edit there", "paid", "paid there", "date", "date there", "unpaid", "unpaid there"),
+    "entered before",
+)
+"""What people do between two runs, in the source or ``there``, in the books."""
+
 which = st.integers(0, 5)
 nth = st.integers(1, 3)
 setups = st.builds(
@@ -265,6 +271,101 @@ class SyncMachine(RuleBasedStateMachine):
             self.run(Trouble(away=1), "there same", tick=True)
         self.run(HEALTHY, "there same", tick=True)
         self._arrive()
+
+    # ---- stories: what chance alone would hardly ever put together
+
+    @rule(change=st.sampled_from(CHANGES), which=which, how=st.sampled_from(MEDDLING))
+    def change_and_somebody_acts(self, change: str, which: int, how: str) -> None:
+        """What was changed on one side is about to be written to the other, and somebody acts at that very moment."""
+        self._change(change, which)
+        self.run(Trouble(meddle=1), how, tick=True)
+
+    @rule(change=st.sampled_from(CHANGES), which=which, read=st.integers(1, 5), outage=st.booleans())
+    def change_and_lost_read(self, change: str, which: int, read: int, outage: bool) -> None:
+        """Something changed, and of what it takes to decide about it an answer never comes, or several."""
+        self._change(change, which)
+        self.run(Trouble(read=read, outage=outage), "there same", tick=True)
+
+    @rule(which=which, read=st.integers(1, 3))
+    def typed_in_early(self, which: int, read: int) -> None:
+        """The accountant types in what is still a draft. When it is published, nobody answers whether it is there."""
+        self.people.put_invoice(which, draft=True)
+        self.people.enter_draft()
+        self.run(HEALTHY, "there same", tick=True)
+        self._meanwhile()
+        self.people.publish_in_source(-1)
+        self.run(Trouble(read=read, outage=True), "there same", tick=True)
+
+    @rule(change=st.sampled_from(CHANGES), which=which, write=nth)
+    def change_and_refusal(self, change: str, which: int, write: int) -> None:
+        """Something changed, and QuickBooks says no to what comes of it."""
+        self._change(change, which)
+        self.run(Trouble(refused=write), "there same", tick=True)
+
+    @rule(change=st.sampled_from(CHANGES), which=which)
+    def change_and_lag(self, change: str, which: int) -> None:
+        """Something changed, and QuickBooks does not show it yet."""
+        self._change(change, which)
+        self.run(Trouble(lag=True), "there same", tick=True)
+
+    @rule(which=which, kind=st.sampled_from(("invoice", "payment")), deleted=st.booleans())
+    def both_at_once(self, which: int, kind: str, deleted: bool) -> None:
+        """The same record is changed in QuickBooks, and deleted or changed in the source."""
+        self._change("date there" if kind == "payment" else "edit there", which)
+        if deleted:
+            self.people.delete_in_source(kind, which)
+        else:
+            self._change("date" if kind == "payment" else "edit", which)
+
+    @rule(which=which)
+    def copied_and_deleted(self, which: int) -> None:
+        """The accountant copies an invoice, and deletes the one it was copied from."""
+        self._meanwhile()
+        self.people.copy_in_books(which)
+        self.run(HEALTHY, "there same", tick=True)
+        self.people.delete_in_books("invoice", which)
+
+    @rule(which=which)
+    def known_client_moves(self, which: int) -> None:
+        """A customer that the accountant made gets another address, in the source."""
+        self.people.put_client(known=True, other=True)
+        self.run(HEALTHY, "there same", tick=True)
+        self._meanwhile()
+        self.people.edit_client(-1)
+
+    @rule(which=which)
+    def note_too_long(self, which: int) -> None:
+        """What changes in a note stands where QuickBooks has cut it off."""
+        self.src_edit(which, "long")
+        self.run(HEALTHY, "there same", tick=True)
+        self.src_edit(which, "long")
+
+    def _change(self, change: str, which: int) -> None:
+        """One of ``CHANGES``."""
+        self._meanwhile()
+        match change:
+            case "new":
+                self.people.put_invoice(which)
+            case "new client":
+                self.people.put_client(known=False, other=False)
+            case "edit":
+                self.people.edit_in_source(which, EDITS[which % 3])
+            case "edit there":
+                self.people.edit_in_books(which, EDITS[which % 3])
+            case "paid":
+                self.people.put_payment(which)
+            case "paid there":
+                self.people.pay_in_books(which)
+            case "date":
+                self.people.edit_payment_in_source(which)
+            case "date there":
+                self.people.edit_payment_in_books(which)
+            case "unpaid":
+                self.people.delete_in_source("payment", which)
+            case "unpaid there":
+                self.people.delete_in_books("payment", which)
+            case _:
+                self.preexisting_doc(which, 1, same=True)
 
     @rule(crash=st.integers(1, 24))
     def crash_is_no_difference(self, crash: int) -> None:

@@ -130,6 +130,7 @@ class Checks:
         self.hands_off()
         self.honest_bases(links)
         self.evidence(moment)
+        self.needed(moment)
         self.bounded(moment, report, lifted=lifted)
         self.order(moment, links, attempts)
         self.refusals(attempts)
@@ -364,6 +365,16 @@ class Checks:
                     emptied = Decimal(version.values["total"]) == 0 and version.values["lines"]
                     ensure(not emptied, "I8", f"the amounts of {version.name} were set to zero")
 
+    # ---- I2: every write has a reason
+
+    def needed(self, moment: Moment) -> None:
+        """I2: what syncd changes in QuickBooks is something else afterwards: what one side cannot hold is no edit."""
+        there = {version.name: version.values for version in _state_at(self.truth.books, moment.books)}
+        for version in self.truth.books.since(moment.books):
+            if version.who == SYNCD and version.op == "update" and version.name[0] in DOCUMENTS:
+                ensure(there.get(version.name) != version.values, "I2", f"{version.name} was written for nothing")
+            there[version.name] = version.values
+
     # ---- I9
 
     def bounded(self, moment: Moment, report: CycleReport | None, *, lifted: bool) -> None:
@@ -515,6 +526,13 @@ class Checks:
                 self._in_sync(link, source, books)
             if link.state is not LinkState.TOMBSTONED:
                 settled |= {mine}
+        served = {(link.kind, link.qbo_id) for link in links if link.state is not LinkState.TOMBSTONED}
+        for link in links:
+            theirs = (link.kind.value, link.qbo_id)
+            if link.state is LinkState.TOMBSTONED and (link.kind, link.qbo_id) not in served:
+                there = self.truth.books.now.get(theirs)
+                forgotten = there is not None and _counts(there) and ("books", theirs) not in waiting
+                ensure(not forgotten, "I7", f"{theirs} counts as gone from both sides, and QuickBooks has it")
         for version in self.truth.source.now.values():
             if version.name[0] in DOCUMENTS and live(version) and ("source", version.name) not in waiting:
                 ensure(version.name in settled, "I3", f"{version.name} of the source never reached QuickBooks")

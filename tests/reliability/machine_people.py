@@ -139,7 +139,11 @@ class People:
                 self._sql(("UPDATE invoice SET due_date = :v WHERE id = :id", {"v": day, "id": invoice}))
                 self._wrote("source", name, due_date=day)
             else:
-                text = f"s{self.serial()}" + (" long" * 300 if what == "long" else "")
+                head = seen.values["notes"] if what == "long" else ""
+                if len(head) > 900:  # too long already: QuickBooks does not hold what changes now
+                    text = f"{head.split()[0]}{_LONG} {self.serial()}"
+                else:
+                    text = f"s{self.serial()}" + (_LONG if what == "long" else "")
                 self._sql(("UPDATE invoice SET notes = :v WHERE id = :id", {"v": text, "id": invoice}))
                 self._wrote("source", name, notes=text[:1000].rstrip())
 
@@ -165,7 +169,7 @@ class People:
 
     def publish_in_source(self, which: int) -> None:
         """A draft is published."""
-        seen = self.pick("source", "invoice", which, lambda v: v.values["state"] == "draft")
+        seen = self.pick("source", "invoice", which, _is_draft)
         if seen is not None:
             with self.acting():
                 self._sql(("UPDATE invoice SET state = 'published' WHERE id = :id", {"id": int(seen.name[1])}))
@@ -369,6 +373,13 @@ class People:
                 for _ in range(times):
                     self._enter(seen, same=same)
 
+    def enter_draft(self) -> None:
+        """The accountant types in an invoice that is still a draft in the source: the latest one."""
+        seen = self.pick("source", "invoice", -1, _is_draft)
+        if seen is not None:
+            with self.acting():
+                self._enter(seen)
+
     def _enter(self, seen: Version, *, same: bool = True) -> None:
         """The invoice of the source, typed into QuickBooks."""
         client = self.truth.source.now["client", seen.values["client"]].values["name"]
@@ -429,8 +440,13 @@ class People:
             (self._edit_books if side == "books" else self._edit_source)(seen, same if what == "same" else "due")
 
 
+def _is_draft(version: Version) -> bool:
+    return bool(version.values["state"] == "draft")
+
+
 MEDDLING = ("there same", "there other", "there removed", "origin same", "origin removed")
 
+_LONG = " long" * 300
 _CLIENT = "INSERT INTO client (name, currency, email) VALUES (:name, 'USD', :email)"
 _LAST = "(SELECT max(id) FROM invoice)"
 _INVOICE = (

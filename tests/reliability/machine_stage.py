@@ -52,6 +52,8 @@ TICK_SECONDS = 10
 SHORT_FEED = 4
 """Objects that a feed or a page holds where they are made short, so that a handful of records fills it."""
 BIG = 24
+LARGE = 1_234_567
+"""An amount of which a short float does not show the cents."""
 FEEDS = ("fed", "swept", "whole")
 """How the source tells what changed: stamps and tombstones; stamps alone, so that keys are compared; nothing at all."""
 
@@ -318,9 +320,9 @@ def _beginning(start: str, feed: str, numbers: bool) -> Beginning:
 def _fill(world: World, start: str, numbers: bool) -> None:
     ada, bea = world.client("Ada", email="ada@example.com"), world.client("Bea")
     first = [
-        world.invoice(client, f"N{n}" if numbers else "", *_lines(f"W{n}"), state=state, notes=f"note {n}")
-        for n, (client, state) in enumerate(
-            ((ada, "published"), (ada, "published"), (bea, "published"), (bea, "draft")), start=1
+        world.invoice(client, f"N{n}" if numbers else "", *_lines(f"W{n}", unit), state=state, notes=f"note {n}")
+        for n, (client, unit, state) in enumerate(
+            ((ada, 10, "published"), (ada, LARGE, "published"), (bea, 10, "published"), (bea, 10, "draft")), start=1
         )
     ]
     world.payment(ada, (first[0], "7.50"), reference="P1")
@@ -328,9 +330,9 @@ def _fill(world: World, start: str, numbers: bool) -> None:
         world.invoice(ada, f"B{n}" if numbers else "", ("55.00", f"B{n}"))
 
 
-def _lines(tag: str) -> list[tuple[str, str]]:
+def _lines(tag: str, unit: int) -> list[tuple[str, str]]:
     """Lines of which some say the same: [A, A, B, B]."""
-    return [("10.00", tag), ("10.00", tag), ("20.00", tag), ("20.00", tag)]
+    return [(f"{amount}.00", tag) for amount in (unit, unit, unit * 2, unit * 2)]
 
 
 def _mapping(feed: str) -> dict[str, Any]:

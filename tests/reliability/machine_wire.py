@@ -40,9 +40,9 @@ class Trouble:
 
     ``crash``: the process ends before this write or commit. ``lost``: the answer to this write never comes. ``late``:
     this write arrives after all is over. ``away``: this write is not reached at all. ``refused``: QuickBooks says no to
-    (an item of) this write. ``read``: this read fails for good. ``feed``: so many answers of the change feed are
-    failures. ``lag``: what is new shows in neither feed nor index. ``meddle``: a person acts on the record of this
-    intent, right after it is durable.
+    (an item of) this write. ``read``: this read fails for good; ``outage``: so do those after it, for a while.
+    ``feed``: so many answers of the change feed are failures. ``lag``: what is new shows in neither feed nor index.
+    ``meddle``: a person acts on the record of this intent, right after it is durable.
     """
 
     crash: int = 0
@@ -51,6 +51,7 @@ class Trouble:
     away: int = 0
     refused: int = 0
     read: int = 0
+    outage: bool = False
     feed: int = 0
     lag: bool = False
     meddle: int = 0
@@ -188,7 +189,8 @@ class Wire:
         if self.crashed:
             raise Crash
         self._reads += 1
-        if 0 <= self._reads - self.trouble.read < READ_ATTEMPTS and self.trouble.read:
+        failing = READ_ATTEMPTS * (3 if self.trouble.outage else 1)
+        if 0 <= self._reads - self.trouble.read < failing and self.trouble.read:
             raise requests.ConnectionError("no answer came")
         answer = go()
         if self.trouble.lag and "/query" in str(request.url):

@@ -46,12 +46,11 @@ def planted(fault: Fault | None, into: Path) -> Path:
     for name in ("syncd", "tests"):
         shutil.copytree(ROOT / name, into / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", into)
-    if fault is not None:
-        file = into / fault.file
-        text = file.read_text()
-        if text.count(fault.old) != 1:
-            raise ValueError(f"{fault.name}: the line is {text.count(fault.old)} times in {fault.file}")
-        file.write_text(text.replace(fault.old, fault.new))
+    for name, old, new in fault.edits if fault is not None else ():
+        text = (into / name).read_text()
+        if text.count(old) != 1:
+            raise ValueError(f"{old!r} is {text.count(old)} times in {name}")
+        (into / name).write_text(text.replace(old, new))
     return into
 
 
@@ -122,9 +121,9 @@ _HEAD = (
     "refused requests, crashes at any boundary, people who edit at the moment of a write, feeds cut short, indexes\n"
     "that lag), against the histories that the two sides keep; after every run twelve invariants have to hold\n"
     "(`tests/reliability/machine.py`).\n\n"
-    "Each row is one line of the program made wrong in a copy of the tree, and the whole machine let loose on it,\n"
-    "without a memory of earlier examples. `make teeth` writes this table; it fails where a fault stays unnoticed or\n"
-    "dies of another reason than its own.\n\n"
+    "Each row is one line of the program made wrong in a copy of the tree (two, where a second guard would take the\n"
+    "place of the first), and the whole machine let loose on it, without a memory of earlier examples. `make teeth`\n"
+    "writes this table; it fails where a fault stays unnoticed or dies of another reason than its own.\n\n"
     "| fault | where | what it would do | noticed by | examples needed | verdict |\n|---|---|---|---|---|---|"
 )
 

@@ -16,6 +16,7 @@ from typing import Any
 class Fault:
     """One line that is wrong. ``why`` says what that would do to somebody's books.
 
+    ``also``: a second guard (file, old, new) that would take the first one's place, and is taken away with it.
     ``rules`` and ``setup`` are where it would show: the machine plays these alone at first, which finds it soon, and
     all of its rules afterwards. Neither changes what is checked.
     """
@@ -28,6 +29,13 @@ class Fault:
     why: str
     rules: str
     setup: Mapping[str, Any] = field(default_factory=dict)
+    also: tuple[str, str, str] | None = None
+
+    @property
+    def edits(self) -> tuple[tuple[str, str, str], ...]:
+        """Every file with what gives way to what."""
+        first = (self.file, self.old, self.new)
+        return (first,) if self.also is None else (first, self.also)
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -136,9 +144,9 @@ FAULTS: tuple[Fault, ...] = (
         "return writer.Writer(self).apply(writes)",
         'return writer.Writer(self).apply([__import__("msgspec").structs.replace(w, expected_version=getattr('
         'self.read(w.kind, [w.id])[w.id], "version", "")) if w.id else w for w in writes])',
-        ("I6",),
+        ("I3", "I6"),
         "what a person wrote into the source a moment ago is overwritten unseen",
-        rules="human_edit human_payment run_again",
+        rules="change_and_somebody_acts",
         setup={"policy": "ruddr"},
     ),
     Fault(
@@ -158,7 +166,7 @@ FAULTS: tuple[Fault, ...] = (
         "return Case.SRC_GONE",
         ("I6",),
         "a payment that somebody has just corrected in QuickBooks is deleted",
-        rules="src_payment human_payment run settle",
+        rules="both_at_once run",
         setup={"policy": "ruddr"},
     ),
     Fault(
@@ -198,7 +206,7 @@ FAULTS: tuple[Fault, ...] = (
         "return Case.IN_SYNC",
         ("I7",),
         "a copy that somebody made stands for the invoice that is gone",
-        rules="human_delete foreign_doc run settle",
+        rules="copied_and_deleted run",
         setup={"numbers": True},
     ),
     Fault(
@@ -218,7 +226,7 @@ FAULTS: tuple[Fault, ...] = (
         "leave = False",
         ("I5",),
         "a customer that syncd did not make gets another address (X-5)",
-        rules="src_client run",
+        rules="known_client_moves run",
         setup={"policy": "ruddr"},
     ),
     # ---- comparing
@@ -227,20 +235,20 @@ FAULTS: tuple[Fault, ...] = (
         "syncd/model/lens.py",
         '"notes": values.cut(_text(record.notes), NOTES_LIMIT),',
         '"notes": _text(record.notes),',
-        ("I1", "I2", "I3"),
+        ("I2",),
         "what QuickBooks cannot hold is taken for an edit, for ever",
-        rules="src_edit run settle",
+        rules="note_too_long run",
     ),
     Fault(
         "amounts compared as floats",
         "syncd/model/lens.py",
         "return frozenset(name for name in left.keys() & right.keys() if left[name] != right[name])",
-        'near = lambda v: re.sub(r"\\d+\\.\\d\\d", lambda m: f"{float(m[0]):.6g}", repr(v)); '
+        'near = lambda v: re.sub(r"\\d+(\\.\\d+)?", lambda m: f"{float(m[0]):.6g}", repr(v)); '
         "return frozenset(n for n in left.keys() & right.keys() if near(left[n]) != near(right[n]))",
         ("I3",),
         "a cent more on a large invoice is no difference",
-        rules="src_edit human_edit run",
-        setup={"policy": "ruddr"},
+        rules="src_edit settle",
+        setup={"policy": "ruddr", "start": "linked"},
     ),
     Fault(
         "repeated lines dropped when comparing",
@@ -257,8 +265,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a failed part of the feed is empty",
         "syncd/qbo/cdc.py",
-        "parts[entities[0]] = Part(failure=error.message)",
-        "parts[entities[0]] = Part()",
+        "parts[entities[0]] = Part(failure=error.message)\n            return start",
+        "parts[entities[0]] = Part(); return self._server_time()",
         ("I3",),
         "the cursor moves past what was never read",
         rules="human_edit run_again",
@@ -281,7 +289,7 @@ FAULTS: tuple[Fault, ...] = (
         "start = since",
         ("I3",),
         "what the feed shows late is never seen",
-        rules="human_edit run_again",
+        rules="change_and_lag",
         setup={"policy": "ruddr"},
     ),
     Fault(
@@ -299,9 +307,9 @@ FAULTS: tuple[Fault, ...] = (
         "syncd/qbo/books.py",
         "found |= dict.fromkeys(group, rows)",
         "found |= {each: _absent(each, entity) for each in group}",
-        ("I8",),
+        ("I3", "I7", "I8"),
         "one answer that did not come deletes a payment",
-        rules="src_payment human_payment run_again",
+        rules="change_and_lost_read",
         setup={"policy": "ruddr"},
     ),
     Fault(
@@ -310,7 +318,7 @@ FAULTS: tuple[Fault, ...] = (
         "self._scene.read_books(kind, [slot for slot, seen in self._of(kind) if seen.forced and seen.qbo is None])",
         '[setattr(seen, "qbo", Absent(slot[2], ("a list",))) for slot, seen in self._of(kind) if seen.forced and '
         "seen.qbo is None]",
-        ("I8", "I7"),
+        ("I2", "I7", "I8"),
         "missing from a list is enough to be gone",
         rules="src_edit src_payment human_edit run_again settle",
         setup={"policy": "ruddr"},
@@ -322,7 +330,7 @@ FAULTS: tuple[Fault, ...] = (
         '        case Unknown():\n            return Absent("", ("nobody answered",))',
         ("I4",),
         "an invoice is created although it may be there already",
-        rules="preexisting_doc run_again",
+        rules="typed_in_early",
         setup={"numbers": True},
     ),
     # ---- applying
@@ -334,7 +342,7 @@ FAULTS: tuple[Fault, ...] = (
         "return self.exchange(call, priority) if reply.fault else reply",
         ("wire",),
         "a definite no is asked for again and again",
-        rules="src_payment src_edit run_again",
+        rules="change_and_refusal",
     ),
     Fault(
         "one item's fault is swallowed",
@@ -361,7 +369,12 @@ FAULTS: tuple[Fault, ...] = (
         "met = True",
         ("I12", "I3", "I2"),
         "an invoice leaves although its client does not exist",
-        rules="src_client run_again",
+        rules="change_and_refusal",
+        also=(
+            "syncd/qbo/codec/parts.py",
+            "found = wishes.link(kind, source_id)",
+            "found = wishes.link(kind, source_id) or source_id",
+        ),
     ),
     Fault(
         "a dry run that writes",
@@ -418,7 +431,7 @@ FAULTS: tuple[Fault, ...] = (
         "syncd/state/holds.py",
         "same = [row for row in known if _about(row, record)]",
         "same: list[dict[str, Any]] = []",
-        ("I12",),
+        ("I1", "I12"),
         "a record waits twice, and is answered twice",
         rules="preexisting_doc human_edit run",
     ),
