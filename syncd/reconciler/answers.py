@@ -144,6 +144,13 @@ class Answers(ToQbo, ToSource):
         else:
             self._record_difference()
 
+    def _on_push(self) -> None:
+        """As the source has it; but what QuickBooks decides, and the source says nothing about, is no wish."""
+        if self._seen.differences and self._seen.differences <= self._lacking(self._seen.differences):
+            self._adopt()
+        else:
+            super()._on_push()
+
     def _on_link(self) -> None:
         if self._seen.partner is None or self._seen.differences:
             self._hold(why_held(self._seen))

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from syncd.model.observations import UNCHANGED, Absent, Flawed, Present, Problem, Unknown
@@ -14,6 +15,7 @@ from syncd.model.writes import Verb
 from syncd.reconciler.entries import Known
 from syncd.reconciler.policy import Answer, Case, Owner
 from tests.reconciler.build import (
+    CAPABILITIES,
     DAY,
     GONE,
     SAME,
@@ -251,6 +253,21 @@ def test_a_look_alike_is_neither_linked_nor_created_twice(base: Any) -> None:
     assert (held.verb, held.case, held.qbo_id) == (Verb.HOLD, "C14", base.id.upper())
     assert "notes" in held.reason
     assert "neither linked nor created twice" in held.reason
+
+
+@pytest.mark.case("C14")
+@pytest.mark.parametrize("source_can", [True, False])
+def test_accepting_the_source_sends_nothing_where_only_quickbooks_could_say_it(source_can: bool) -> None:
+    """A look-alike that differs in nothing but the number, which QuickBooks counts and the source does not have."""
+    mine = invoice(number="")
+    able = CAPABILITIES[Kind.INVOICE]
+    able = able if source_can else msgspec.structs.replace(able, verbs=frozenset(), mode="none")
+    made = one(
+        unlinked(mine, twin(invoice(number="1004")), word="accept-source", asked="C14"),
+        capabilities={**CAPABILITIES, Kind.INVOICE: able},
+    )
+    assert made.id == ("source:update:invoice:v1" if source_can else "state:link:invoice:v1")
+    assert (made.fields if source_can else made.accepted) == ("number",)
 
 
 @pytest.mark.case("C14")
