@@ -11,6 +11,7 @@ under the lease, when its turn has come.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -20,7 +21,17 @@ from syncd.errors import QboError
 from syncd.links import LinkBook, record_name
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
+from syncd.model.writes import (
+    DESTRUCTIVE_VERBS,
+    Conflict,
+    Done,
+    InDoubt,
+    NotSent,
+    Outcome,
+    Refused,
+    SourceWrite,
+    Verb,
+)
 from syncd.outbox import Flight, Outbox, Parcel, intent_of
 from syncd.ports import BooksWriter, Journal, Progress
 from syncd.reconciler.plan import Operation, Plan
@@ -37,7 +48,10 @@ SOURCE_CHUNK = 100
 
 class Applied(msgspec.Struct):
     """What became of a plan: counts, and the records to be decided again at once because they moved on meanwhile.
-    ``remarks``: by operation, why an undo could not do it (empty: it could, after all)."""
+
+    ``removed``: by kind, how many records are gone by it. ``remarks``: by operation, why an undo could not do it
+    (empty: it could, after all).
+    """
 
     applied: int = 0
     failed: int = 0
@@ -45,6 +59,7 @@ class Applied(msgspec.Struct):
     in_doubt: int = 0
     stale: list[Operation] = []
     undone: list[Operation] = []
+    removed: Counter[Kind] = msgspec.field(default_factory=Counter)
     stopped: bool = False
     remarks: dict[str, str] = {}
 
@@ -274,6 +289,7 @@ class Executor:
                     holds = len(tally.held)
                     link = self._settler.confirmed(tally, operation, journal_id, after, tid, told.get(journal_id))
                     confirmed.add(operation.id)
+                    result.removed[operation.kind] += operation.verb in DESTRUCTIVE_VERBS
                     if moved_on:
                         self._moved_on.add(record_name(*operation.key))
                     if record_name(*operation.key) in self._moved_on:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,7 @@ def _with_waiting(parts: Parts, due: list[Dirty], books: BooksChanges) -> list[D
     return due + [w for w in waiting if w.kind in kinds and (w.kind, w.source_id, w.qbo_id) not in known]
 
 
-def rails(parts: Parts, company: Company, observed: Observed, gathered: Gathered) -> Rails:
+def rails(parts: Parts, company: Company, observed: Observed, gathered: Gathered, removed: Mapping[Kind, int]) -> Rails:
     """What the brakes look at, beside the operations themselves."""
     listed = _listed(parts, observed)
     emptied = any(count == 0 for count in listed.values())
@@ -92,6 +92,7 @@ def rails(parts: Parts, company: Company, observed: Observed, gathered: Gathered
         linked=linked,
         listed=listed,
         missing=gathered.missing,
+        removed=removed,
         churned=_churned(parts, keys),
         stuck=_stuck(parts, keys),
         first_run=company.first_run_approved_at is None,

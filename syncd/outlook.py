@@ -72,7 +72,7 @@ def look_out(
         capabilities=capabilities,
         to_qbo=links.to_qbo,
         to_source=links.to_source,
-        rails=rails(parts, company, observed, gathered),
+        rails=rails(parts, company, observed, gathered, request.removed),
         overrides=request.overrides,
         party_currency=_currencies(links, gathered, lens),
         defaults=defaults,

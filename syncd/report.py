@@ -28,7 +28,8 @@ class CycleRequest(msgspec.Struct, frozen=True):
 
     ``reload``: records (kind, source id, QBO id) that are to become what QBO holds, and nothing else is looked at
     (R-34). ``undo``: the run whose writes are taken back; nothing else is looked at then, either. ``every_dirty``: look
-    at records that wait although their time has not come (an operator's run does).
+    at records that wait although their time has not come (an operator's run does). ``removed``: how many records this
+    very run has removed already, by kind, before it decided once more.
     """
 
     dry_run: bool = False
@@ -43,6 +44,7 @@ class CycleRequest(msgspec.Struct, frozen=True):
     every_dirty: bool = True
     reload: frozenset[tuple[Kind, str, str]] = frozenset()
     undo: str = ""
+    removed: Mapping[Kind, int] = {}
 
     @property
     def partial(self) -> bool:

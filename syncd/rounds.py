@@ -129,11 +129,13 @@ class Rounds:
         for turn in range(ROUNDS):
             asked = run.request
             if turn:
-                asked = msgspec.structs.replace(asked, kinds=frozenset(), ids=only, reload=frozenset())
+                asked = msgspec.structs.replace(
+                    asked, kinds=frozenset(), ids=only, reload=frozenset(), removed=total.removed
+                )
             plan, gathered, observed = self._plan(asked, company, recovered)
             if run.approved is not None:
                 plan, refused = as_approved(plan, run.approved)
-            first = first if turn else plan
+            first = _also_stopped(first, plan) if turn else plan
             applied = self._apply(plan, gathered, observed)
             _add(total, applied)
             self._close(plan, gathered, observed, partial=asked.partial)
@@ -297,8 +299,16 @@ def _touched(plan: Plan) -> frozenset[Slot]:
     return frozenset(names | {record_name(o.kind, "", o.qbo_id) for o in plan.operations if o.qbo_id})
 
 
+def _also_stopped(first: Plan, later: Plan) -> Plan:
+    """The plan of a run, with what was stopped where it decided once more."""
+    return msgspec.structs.replace(
+        first, brakes=(*first.brakes, *later.brakes), withheld=(*first.withheld, *later.withheld)
+    )
+
+
 def _add(total: Applied, part: Applied) -> None:
     total.applied += part.applied
+    total.removed += part.removed
     total.failed += part.failed
     total.held += part.held
     total.in_doubt += part.in_doubt

@@ -79,7 +79,7 @@ def plan_undo(
         to_qbo=links.to_qbo,
         to_source=links.to_source,
         rails=msgspec.structs.replace(
-            rails(parts, company, unmoved, Gathered((), (), {}, {}, {}, frozenset())),
+            rails(parts, company, unmoved, Gathered((), (), {}, {}, {}, frozenset()), {}),
             linked=parts.store.count_links(parts.company) if traces else {},
         ),
         overrides=request.overrides,

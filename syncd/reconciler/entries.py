@@ -88,6 +88,7 @@ class Rails(msgspec.Struct, frozen=True):
     ``linked``: linked records by kind. ``listed``: how many records a side lists now, by side and kind, where a whole
     list was made: all rows of the source, the linked ones among those of QBO. ``missing``: linked records that a side
     does not have any more. ``churned``: keys (kind, source id, qbo id, field) written ``churn_writes`` times lately.
+    ``removed``: records that this run has removed already, by kind: what it decides once more counts with them.
     ``stuck``: records (kind, source id, qbo id) and the side that answered the last writes and did not take them.
     ``first_run``: nobody approved this company yet. ``scope_changed``: mapping, scope or policy differ from those the
     bases were made with. ``halted``: why an operator or a rail stopped this company, empty if it is not. ``restored``:
@@ -97,6 +98,7 @@ class Rails(msgspec.Struct, frozen=True):
     linked: Mapping[Kind, int] = {}
     listed: Mapping[tuple[Side, Kind], int] = {}
     missing: Mapping[tuple[Side, Kind], int] = {}
+    removed: Mapping[Kind, int] = {}
     churned: frozenset[tuple[Kind, str, str, str]] = frozenset()
     stuck: frozenset[tuple[Kind, str, str, Side]] = frozenset()
     first_run: bool = False

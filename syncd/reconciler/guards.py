@@ -164,15 +164,18 @@ def _vanished(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
 
 
 def _removals(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
-    """Both sides together: a plan that removes ten here and ten there removes twenty."""
+    """Both sides together, and with what the run has removed before it decided once more: a plan that removes ten here
+    and ten there removes twenty."""
     for kind in SPECS:
         removals = [operation for operation in doing if operation.kind is kind and operation.verb in DESTRUCTIVE_VERBS]
         linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
-        if len(removals) > allowed:
+        before = view.rails.removed.get(kind, 0)
+        if removals and before + len(removals) > allowed:
             sides = {operation.side for operation in removals}
+            whence = _where(*sides) + (f", after {before} in this run" if before else "")
             yield _brake(
                 "removals",
-                f"{len(removals)} of {linked} linked {SPECS[kind].plural} would be removed from {_where(*sides)}; "
+                f"{len(removals)} of {linked} linked {SPECS[kind].plural} would be removed from {whence}; "
                 f"at most {allowed} may be removed in one plan.",
                 removals,
                 f"syncd reconcile --allow-removals {kind}={len(removals)}",

@@ -91,6 +91,17 @@ def test_removals_of_both_sides_are_counted_together() -> None:
     assert made.writes == ()
 
 
+def test_what_the_run_has_removed_already_counts() -> None:
+    """A run that decides once more, because something moved on meanwhile, does not begin to count anew."""
+    assert tripped(braked(*deleted(3), removed={Kind.PAYMENT: 2})) == []
+    made = braked(*deleted(3), removed={Kind.PAYMENT: 3})
+    assert (tripped(made), made.writes) == (["removals"], ())
+    assert "after 3 in this run; at most 5 may be removed in one plan" in made.brakes[0].text
+    assert tripped(braked(*deleted(3), removed={Kind.INVOICE: 3})) == []
+    assert tripped(braked(*deleted(0), removed={Kind.PAYMENT: 9})) == []
+    assert tripped(braked(*deleted(3), removed={Kind.PAYMENT: 3}, allow_removals={Kind.PAYMENT: 6})) == []
+
+
 def test_voids_are_removals_and_leaving_behind_is_none() -> None:
     entries = [linked(invoice(f"v{number}"), GONE) for number in range(1, 4)]
     void = answering(Kind.INVOICE, Case.SRC_GONE, Answer.VOID_QBO)
