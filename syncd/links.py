@@ -33,7 +33,7 @@ class LinkSource(Protocol):
         ...
 
     def unsettled(self, company: str, kind: Kind, side: Side, ids: Collection[str]) -> frozenset[str]:
-        """Those ids of one side whose pair was left behind by policy, or is held."""
+        """Those ids of one side whose pair was left behind by policy, or is held; or, of the source, was gone."""
         ...
 
     def links_elsewhere(self, company: str, kind: Kind, ids: Collection[str]) -> dict[str, str]:
@@ -77,7 +77,7 @@ class LinkBook:
         return self._store.links_elsewhere(self._company, kind, ids) if ids else {}
 
     def unsettled(self, kind: Kind, side: Side, ids: Collection[str]) -> frozenset[str]:
-        """Those of these ids of one side whose pair was left behind by policy, or is held."""
+        """Those ids of one side whose pair was left behind by policy, or is held; or, of the source, was gone."""
         return self._store.unsettled(self._company, kind, side, ids) if ids else frozenset()
 
     def forget_bases(self) -> None:

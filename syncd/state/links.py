@@ -205,7 +205,8 @@ class Links(Part):
         return found
 
     def unsettled(self, company: str, kind: Kind, side: Side, ids: Collection[str]) -> frozenset[str]:
-        """Those of these ids of one side whose pair is not as it should be: left behind by policy, or held."""
+        """Those of these ids of one side whose pair is not as it should be: left behind by policy, or held; and those
+        of the source that are gone from both sides, as far as we know."""
         column, other = _ids(side)
         waits = exists().where(
             held.c.company == links.c.company,
@@ -214,8 +215,17 @@ class Links(Part):
             held.c.resolved_at.is_(None),
         )
         asked = select(column).where(links.c.company == company, links.c.kind == kind.value, column != "", other != "")
-        orphaned = links.c.state == LinkState.ORPHANED.value
-        asked = asked.where(orphaned | ((links.c.state == LinkState.LINKED.value) & waits))
+        state, living = links.c.state, links.alias()
+        unclear = (state == LinkState.ORPHANED.value) | ((state == LinkState.LINKED.value) & waits)
+        if side is Side.SOURCE:
+            reborn = exists().where(
+                living.c.company == links.c.company,
+                living.c.kind == links.c.kind,
+                living.c.source_id == links.c.source_id,
+                living.c.state != LinkState.TOMBSTONED.value,
+            )
+            unclear |= (state == LinkState.TOMBSTONED.value) & ~reborn
+        asked = asked.where(unclear)
         with self._db.read() as connection:
             return frozenset(
                 str(row[0]) for chunk in codec.chunks(ids) for row in rows(connection, asked.where(column.in_(chunk)))

@@ -166,6 +166,42 @@ def test_what_waits_beside_a_look_alike_goes_on_waiting_when_that_changes(how: s
     machine.settle(lifted=True)
 
 
+@pytest.mark.failure("F-88")
+def test_accepting_the_source_for_a_look_alike_with_a_number_of_quickbooks_own_writes_nothing_there() -> None:
+    """All that differed was the number, which QuickBooks counts: an update without a field was sent, which changed
+    nothing but the version."""
+    machine = begun(numbers=False)
+    machine.typed_in_early(which=0, read=3)
+    machine.run(HEALTHY, "there same", tick=True)
+    assert [each.case for each in machine.stage.world.store.held("machine")] == ["C14"]
+    machine.resolve(which=0, word="accept-source")
+    machine.settle(lifted=True)
+
+
+@pytest.mark.failure("F-44")
+def test_a_run_that_decides_once_more_does_not_begin_to_count_its_removals_anew() -> None:
+    """One removal is allowed, and made; then the invoice that was just sent is gone from the source. Its removal came
+    on top, in the second round of the same run."""
+    machine = begun(policy="mirror", remove_invoice=True, feed="swept")
+    machine.src_delete(which=2, act="withdraw")
+    machine.change_and_somebody_acts(change="new", which=5, how="origin removed")
+    machine.settle(lifted=True)
+
+
+@pytest.mark.failure("F-110")
+def test_what_waits_for_a_record_that_ended_says_the_same_each_time() -> None:
+    """Once the invoice was gone from both sides, what waited for it gave another reason at every other look."""
+    machine = begun(on_qbo_void="void")
+    machine.human_void(which=2)
+    machine.people.put_payment(2)
+    machine.settle(lifted=True)
+    told = {each.reason for each in machine.stage.world.store.held("machine")}
+    assert len(told) == 1
+    for _ in range(3):
+        machine.run(HEALTHY, "there same", tick=True)
+        assert {each.reason for each in machine.stage.world.store.held("machine")} == told
+
+
 def begun(**setup: Any) -> SyncMachine:
     """A machine at its beginning: four invoices and a payment, linked."""
     machine = SyncMachine()
