@@ -145,8 +145,10 @@ class Answers(ToQbo, ToSource):
             self._record_difference()
 
     def _on_push(self) -> None:
-        """As the source has it; but what QuickBooks decides, and the source says nothing about, is no wish."""
-        if self._seen.differences and self._seen.differences <= self._lacking(self._seen.differences):
+        """As the source has it; but where a look-alike differs only in what QuickBooks decides, and the source says
+        nothing about, there is nothing to send."""
+        differ = self._seen.differences
+        if self._known is None and differ and differ <= self._lacking(differ):
             self._adopt()
         else:
             super()._on_push()

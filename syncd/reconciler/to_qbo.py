@@ -81,6 +81,9 @@ class ToQbo(Draft):
         if not ready or self._frozen(Verb.UPDATE, fields):
             return
         fields -= self._lacking(fields)
+        if not fields:
+            self._record_difference()
+            return
         self._out.append(
             self._operation(
                 Side.QBO,

@@ -270,6 +270,15 @@ def test_accepting_the_source_sends_nothing_where_only_quickbooks_could_say_it(s
     assert (made.fields if source_can else made.accepted) == ("number",)
 
 
+@pytest.mark.case("C22")
+def test_a_number_emptied_in_the_source_waits_and_is_never_emptied_in_quickbooks() -> None:
+    base = invoice(number="1004")
+    held = one(linked(base, invoice(number="")))
+    assert (held.verb, held.case) == (Verb.HOLD, "C22")
+    accepted = one(linked(base, invoice(number=""), word="accept-source", asked="C22"))
+    assert (accepted.side, accepted.verb, accepted.accepted) == (Side.STATE, Verb.REBASE, ("number",))
+
+
 @pytest.mark.case("C14")
 @pytest.mark.parametrize(
     ("answer", "identity"),
