@@ -249,7 +249,7 @@ class Authorizer(Generic[T]):
         with self._store.lock():
             stored = self._load()
             if self._unsaved is not None and self._unsaved.version == stored.version:
-                return self._keep(self._unsaved)
+                return self._keep(self._unsaved, stored.refresh_token)
             self._unsaved = None
             if self._usable(stored, refused):
                 return stored
@@ -273,7 +273,8 @@ class Authorizer(Generic[T]):
                 refresh_expires_at=answer.refresh_expires_at or stored.refresh_expires_at,
                 hard_expires_at=answer.hard_expires_at or stored.hard_expires_at,
                 broken="",
-            )
+            ),
+            stored.refresh_token,
         )
 
     def _second_look(self, refused: T) -> tuple[TokenAnswer, T]:
@@ -289,13 +290,19 @@ class Authorizer(Generic[T]):
         self._store.save(broken, stored.version)
         raise _reconnect("invalid_grant")
 
-    def _keep(self, new: T) -> T:
-        """Store the new pair durably; only then may it be used (F-55). A failed save is tried once more (2.5)."""
+    def _keep(self, new: T, presented: str) -> T:
+        """Store the new pair durably; only then may it be used (F-55). A failed save is tried once more (2.5).
+
+        ``presented`` is the refresh token it was given for. Whoever overtook us (we had been stopped for longer than
+        the lock lasts) was refused with that token and called the grant dead: what we hold is the one that lives.
+        """
         self._unsaved = new
         try:
             saved = self._store.save(new, new.version)
         except Exception:
             saved = self._store.save(new, new.version)
+        if not saved and (found := self._store.load()).broken and found.refresh_token == presented:
+            self._store.save(new, found.version)
         self._unsaved = None
         stored = self._load()
         if not saved and not self._usable(stored, ""):

@@ -98,11 +98,17 @@ class Doors:
                     file.write(f"{place}\n")
         if place == self._stop_at:
             if held:
-                os.kill(os.getpid(), signal.SIGSTOP)
+                _stop()
             else:
                 with self._quiet:
-                    os.kill(os.getpid(), signal.SIGSTOP)
+                    _stop()
         return number
+
+
+def _stop() -> None:
+    """Stop this process here: sent to the process, the signal might reach another thread first, and this one would go
+    on and let a transaction begin."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def _changes_something(request: requests.PreparedRequest, *_: Any) -> bool:

@@ -10,11 +10,12 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -62,6 +63,18 @@ class Paused:
     def wait(self) -> str:
         """What became of the run: ``stopped`` or ``exit CODE``."""
         return self._out.readline().strip()
+
+    def stop(self, state: Path) -> None:
+        """Stop the run from outside, at any moment at which it has no transaction open on ``state``, a SQLite file."""
+        while True:
+            os.kill(self.child, signal.SIGSTOP)
+            assert self.wait() == "stopped"
+            with closing(sqlite3.connect(state, timeout=0.2, isolation_level=None)) as connection:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError:
+                    os.kill(self.child, signal.SIGCONT)
 
     def wake(self) -> str:
         """Let the stopped run go on; what became of it."""
@@ -235,8 +248,7 @@ def test_a_request_that_arrives_late_is_done_once(make: Make) -> None:
         mark = world.sandbox.last_request()
         paused.start()
         until(lambda: any(known["id"] == rule and known["fired"] for known in world.sandbox.faults()))
-        os.kill(paused.child, signal.SIGSTOP)
-        assert paused.wait() == "stopped"
+        paused.stop(world.directory / f"{world.name}-state.db")
         take_over(world)
         assert born(world, "Invoice")["INV-2"] == 1, "done while the first request is still on its way"
         before = snapshot(world)

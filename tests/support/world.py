@@ -56,6 +56,7 @@ class World:
         source_options: Mapping[str, Any] | None = None,
         qbo: Mapping[str, Any] | None = None,
         epoch_file: Path | None = None,
+        clock: SystemClock | None = None,
         **company: Any,
     ) -> None:
         self.directory = directory
@@ -73,7 +74,7 @@ class World:
             _prepared(self.source_url, "source", lambda _: create_reference_schema(self.database))
         self.settings = settings
         self.key = key or Fernet.generate_key()
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.metrics = Metrics(process=False)
         self.stop = threading.Event()
         self.profile = profile
