@@ -33,6 +33,8 @@ REFRESH_MARGIN = timedelta(minutes=3)
 
 _HARD_EXPIRY_HEADER = "x-include-refresh-token-hard-expires-in"
 _ATTEMPTS = 4
+_DEAD = "invalid_grant"
+"""What the token endpoint says of a refresh token that is no good, and what a grant is marked with then."""
 _RECONNECT = "Run `syncd connect` and let an administrator of the QuickBooks company approve."
 
 
@@ -152,7 +154,7 @@ class TokenEndpoint:
         if answer.status_code == 200:
             return self._success(answer, asked_at)
         error = _error_of(answer)
-        if error == "invalid_grant":
+        if error == _DEAD:
             raise _InvalidGrantError
         if error in {"invalid_client", "unauthorized_client"}:
             raise WrongCompany(
@@ -217,7 +219,8 @@ class Authorizer(Generic[T]):
         self._endpoint = TokenEndpoint(config, clock, stop)
         self._lock = threading.Lock()
         self._current: T | None = None
-        self._unsaved: T | None = None
+        self._unsaved: tuple[T, str] | None = None
+        """A new pair that could not be stored, and the refresh token it was given for."""
 
     def close(self) -> None:
         self._endpoint.close()
@@ -243,14 +246,13 @@ class Authorizer(Generic[T]):
 
     def _renew_shared(self, refused: str) -> T:
         """With the lock of this process: see what is stored, and refresh under the lock of all processes."""
-        stored = self._load()
-        if self._unsaved is None and self._usable(stored, refused):
+        if self._unsaved is None and self._usable(stored := self._load(), refused):
             return stored
         with self._store.lock():
-            stored = self._load()
-            if self._unsaved is not None and self._unsaved.version == stored.version:
-                return self._keep(self._unsaved, stored.refresh_token)
+            if self._unsaved is not None and self._replaces(self._unsaved[1]) is not None:
+                return self._keep(*self._unsaved)
             self._unsaved = None
+            stored = self._load()
             if self._usable(stored, refused):
                 return stored
             return self._refresh(stored)
@@ -286,9 +288,9 @@ class Authorizer(Generic[T]):
             except _InvalidGrantError:
                 pass
         self._count("refused")
-        broken: Any = msgspec.structs.replace(stored, broken="invalid_grant")  # type: ignore[type-var] # as above
+        broken: Any = msgspec.structs.replace(stored, broken=_DEAD)  # type: ignore[type-var] # as above
         self._store.save(broken, stored.version)
-        raise _reconnect("invalid_grant")
+        raise _reconnect(_DEAD)
 
     def _keep(self, new: T, presented: str) -> T:
         """Store the new pair durably; only then may it be used (F-55). A failed save is tried once more (2.5).
@@ -296,18 +298,24 @@ class Authorizer(Generic[T]):
         ``presented`` is the refresh token it was given for. Whoever overtook us (we had been stopped for longer than
         the lock lasts) was refused with that token and called the grant dead: what we hold is the one that lives.
         """
-        self._unsaved = new
+        self._unsaved = new, presented
         try:
             saved = self._store.save(new, new.version)
         except Exception:
             saved = self._store.save(new, new.version)
-        if not saved and (found := self._store.load()).broken and found.refresh_token == presented:
+        if not saved and (found := self._replaces(presented)) is not None and found.broken:
             self._store.save(new, found.version)
         self._unsaved = None
         stored = self._load()
         if not saved and not self._usable(stored, ""):
             raise QboUnavailable("The stored grant was changed by somebody else while it was renewed; try again.")
         return stored
+
+    def _replaces(self, presented: str) -> T | None:
+        """The stored grant, if a pair that was given for this refresh token is newer: also where somebody called it
+        dead for that token. What a person ended is not brought back."""
+        found = self._store.load()
+        return found if found.refresh_token == presented and found.broken in {"", _DEAD} else None
 
     def _load(self) -> T:
         tokens = self._store.load()
@@ -359,7 +367,7 @@ def exchange_code(config: QboConfig, clock: Clock, *, code: str, redirect_uri: s
         raise ReconnectNeeded(
             "Intuit did not accept the code: it was used before, is too old, or belongs to another redirect address.",
             remedy="Start `syncd connect` again.",
-            code="invalid_grant",
+            code=_DEAD,
         ) from None
     finally:
         endpoint.close()

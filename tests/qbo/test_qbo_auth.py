@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import responses
 from qbo_world import REALM, MemoryStore, Stub, config, grant, http
@@ -166,6 +167,30 @@ def test_a_failed_save_is_tried_again_and_not_lost(world: Callable[..., World]) 
         made.auth.access_token()
     assert made.auth.access_token() == "access-1"  # the pair that was kept, without another refresh
     assert len(made.server.requests) == 1
+
+
+def test_what_could_not_be_stored_outlives_that_somebody_called_the_grant_dead(world: Callable[..., World]) -> None:
+    made = world(tokens())
+    made.store.fail_saves = 2
+    with pytest.raises(OSError, match="disk full"):
+        made.auth.access_token()
+    now = made.store.grant
+    assert made.store.save(msgspec.structs.replace(now, broken="invalid_grant"), now.version)
+    assert made.auth.access_token() == "access-1"
+    assert (made.store.grant.broken, made.store.grant.refresh_token) == ("", "refresh-1")
+    assert len(made.server.requests) == 1
+
+
+def test_what_a_person_ended_is_not_brought_back(world: Callable[..., World]) -> None:
+    made = world(tokens())
+    made.store.fail_saves = 2
+    with pytest.raises(OSError, match="disk full"):
+        made.auth.access_token()
+    now = made.store.grant
+    assert made.store.save(msgspec.structs.replace(now, broken="ended by Ann"), now.version)
+    with pytest.raises(ReconnectNeeded):
+        made.auth.access_token()
+    assert made.store.grant.broken == "ended by Ann"
 
 
 @pytest.mark.failure("F-63")
