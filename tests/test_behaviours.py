@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.make_behaviours import ROOT, TARGET, Results, found, page, proofs
-from tests.support.behaviours import READINGS, ROWS, marks, rows
+from tests.support.behaviours import PROFILES, PROVED, READINGS, marks, rows
 
 SHEET = ROOT.parent / "shared" / "sources" / "behaviour.md"
-PROFILES = ("R",)
-"""The letters of the profiles that exist."""
+LETTERS = {"ruddr": ("R", 120), "billdr": ("B", 46), "ravetree": ("V", 24), "onedesk": ("O", 36)}
+"""Each profile's letter, and how many rows it has."""
 
 
 def test_no_test_carries_a_number_that_is_in_no_list() -> None:
@@ -26,10 +26,20 @@ def test_the_page_is_what_the_tests_say() -> None:
     assert TARGET.read_text(encoding="utf-8") == page(), "run: python -m tests.make_behaviours"
 
 
-def test_rows_are_numbered_without_gaps_and_each_says_something_else() -> None:
-    assert list(rows()) == [f"R-{number}" for number in range(1, 121)]
-    assert sum(len(area) for area in ROWS.values()) == len(rows())
-    texts = [*rows().values(), *READINGS.values()]
+def test_every_row_of_a_proved_profile_has_its_test() -> None:
+    tests = found()
+    assert [number for profile in PROVED for number in rows(profile) if not proofs(tests, number)] == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_rows_are_numbered_without_gaps(profile: str) -> None:
+    letter, count = LETTERS[profile]
+    assert list(rows(profile)) == [f"{letter}-{number}" for number in range(1, count + 1)]
+    assert sum(len(area) for area in PROFILES[profile].values()) == count
+
+
+def test_each_row_says_something_and_fits_into_a_table() -> None:
+    texts = [*(f"{profile} {text}" for profile in PROFILES for text in rows(profile).values()), *READINGS.values()]
     assert len({*texts}) == len(texts)
     assert all("|" not in text for text in texts), "the page is a table"
 
@@ -38,7 +48,7 @@ def test_the_list_has_the_rows_of_the_sheet() -> None:
     if not SHEET.exists():
         pytest.skip("the sheet of behaviours is not part of a release")
     sheet = re.findall(r"^\| ([A-Z]-\d+) \|", SHEET.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [number for number in sheet if number[0] in PROFILES] == list(rows())
+    assert [number for number in sheet if number[0] in "RBVO"] == list(rows())
 
 
 def test_marks_are_found_wherever_they_stand() -> None:

@@ -1,0 +1,1 @@
+"""The rows of the acceptance list, one module for each profile."""
