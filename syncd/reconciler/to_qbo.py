@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd.model.checks import problems as problems_of
+from syncd.model.lens import differing
 from syncd.model.observations import Problem
 from syncd.model.records import Kind, Record, Side
 from syncd.model.references import party
@@ -71,9 +72,7 @@ class ToQbo(Draft):
             )
             return
         fields = widen(self._kind, changed) & self._seen.source.keys()
-        kept = fields & self._accepted() if self._policy.keep_qbo_edits and not self._by_person() else frozenset()
-        if kept:
-            self._hold(f"{reason}, but QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")
+        if self._overwritten(fields & self._accepted(), reason):
             return
         if self._never_pushed(changed, fields) or not self._allowed(Side.QBO, Verb.UPDATE):
             return
@@ -97,6 +96,19 @@ class ToQbo(Draft):
                 money=self._money(record),
             )
         )
+
+    def _overwritten(self, fields: frozenset[str], reason: str = "") -> bool:
+        """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
+        source said nothing until now, what QuickBooks has is its own default, and no edit."""
+        if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
+            return False
+        kept = frozenset(name for name in fields if self._known.source_base.get(name))
+        if not reason:  # nothing is to be sent: only what matters is worth asking about
+            kept &= {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
+        if kept:
+            before = f"{reason}, but " if reason else ""
+            self._hold(f"{before}QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")
+        return bool(kept)
 
     def _lacking(self, fields: frozenset[str]) -> frozenset[str]:
         """Of these, what QBO decides and the source says nothing about: that is no wish to empty it in QBO."""
