@@ -39,7 +39,9 @@ from pydantic import (
 from syncd import configfile, profilefile, profiles
 from syncd.errors import ConfigError
 from syncd.model.facts import Settings
+from syncd.model.spec import SPECS
 from syncd.model.values import decimal_of
+from syncd.profiles.updates import updated
 from syncd.profiles.words import ProfileWords
 from syncd.qbo.settings import QboConfig, is_loopback
 from syncd.reconciler.policy import Limits, Policy
@@ -157,9 +159,21 @@ class CompanyConfig(_Section):
     def policy(self) -> Policy:
         """The rules that hold for this company. A profile file is read once, with the configuration."""
         if self.profile in profiles.NAMES:
-            return profiles.load(self.profile, self.settings)
+            policy = profiles.load(self.profile, self.settings)
+            ways = self.settings.update_policy
+            kinds = {kind: updated(each, ways[kind]) if kind in ways else each for kind, each in policy.kinds.items()}
+            return msgspec.structs.replace(policy, kinds=kinds)
         words = self._words or profilefile.load(Path(self.profile))
         return words.policy()
+
+    @field_validator("settings")
+    @classmethod
+    def _written_kinds(cls, value: Settings) -> Settings:
+        written = [kind.value for kind, spec in SPECS.items() if not spec.link_only]
+        wrong = sorted(value.update_policy.keys() - set(written))
+        if wrong:
+            raise ValueError(f"update_policy by kinds that are written ({', '.join(written)}), not {', '.join(wrong)}")
+        return value
 
     @field_validator("settings")
     @classmethod
@@ -263,7 +277,7 @@ def _twins(tree: configfile.Tree) -> Iterator[tuple[configfile.Loc, str, str]]:
 
 _SAID_BY_A_FILE = frozenset(
     {"save_invoice_on_publish", "save_payment_on_entry", "remove_invoice_on_unpublish", "remove_payment_on_delete"}
-    | {"on_qbo_delete", "on_qbo_void"}
+    | {"on_qbo_delete", "on_qbo_void", "update_policy"}
 )
 """Settings that only fill in what the profiles of syncd leave open: a profile file says these things itself."""
 

@@ -10,7 +10,8 @@ from syncd.configfile import Loader, Loc, Tree
 from syncd.errors import ConfigError
 from syncd.model.records import Kind
 from syncd.model.spec import SPECS, KindSpec
-from syncd.profiles.words import FORMS, KINDS, PARTIES, UPDATES, ProfileWords
+from syncd.profiles.updates import UPDATES
+from syncd.profiles.words import FORMS, KINDS, PARTIES, ProfileWords
 
 SUFFIX = ".toml"
 """What tells the path of a profile file from the name of a profile that syncd ships."""

@@ -7,21 +7,16 @@ is withdrawn, void or gone on one side. Whatever is not said is held: nobody los
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from syncd.model.records import Kind, Side, State
 from syncd.model.spec import SPECS, KindSpec
 from syncd.model.writes import Verb
+from syncd.profiles.updates import Update, updated
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner, Policy
 
-Update: TypeAlias = Literal["qbo_wins", "source_wins", "overwrite", "frozen", "manual"]
-"""Who is followed after both sides agreed (X-1). ``qbo_wins``: whichever side changed; QuickBooks where both changed
-the same field. ``source_wins``: the source, field by field; what QuickBooks changed besides is recorded and left.
-``overwrite``: the source, with the whole record. ``frozen``: neither, what is in QuickBooks is not changed any more.
-``manual``: every change waits for a person."""
-UPDATES: tuple[str, ...] = get_args(Update)
 GoesOut: TypeAlias = Literal["always", "when_needed", "never"]
 FromQbo: TypeAlias = Literal["leave", "import", "import_when_needed"]
 Removed: TypeAlias = Literal["hold", "leave", "delete", "void", "deactivate"]
@@ -46,13 +41,6 @@ _QBO_VOIDED: Mapping[str, Answer] = {
     "hold": Answer.HOLD,
     "leave": Answer.ORPHAN,
     "void": Answer.VOID_SOURCE,
-}
-_UPDATE: Mapping[str, Mapping[Case, Answer]] = {
-    "qbo_wins": {Case.MERGEABLE: Answer.MERGE, Case.CONFLICT: Answer.BY_OWNER},
-    "source_wins": {Case.QBO_EDITED: Answer.RECORD, Case.CONFLICT: Answer.BY_OWNER},
-    "overwrite": {Case.QBO_EDITED: Answer.RECORD, Case.CONFLICT: Answer.PUSH},
-    "frozen": {Case.SRC_EDITED: Answer.HOLD, Case.QBO_EDITED: Answer.RECORD},
-    "manual": {Case.SRC_EDITED: Answer.HOLD, Case.QBO_EDITED: Answer.HOLD},
 }
 _VERBS: Mapping[Answer, tuple[Side, Verb]] = {
     Answer.DELETE_QBO: (Side.QBO, Verb.DELETE),
@@ -132,8 +120,7 @@ class ProfileWords(_Words):
 def _policy(spec: KindSpec, words: KindWords) -> KindPolicy:
     if spec.link_only:
         return _named(spec, words)
-    answers = {
-        **_UPDATE[words.update],
+    answers: dict[Case, Answer] = {
         Case.SRC_GONE: _REMOVED[words.source_removed],
         Case.QBO_GONE: _QBO_REMOVED[words.qbo_removed],
         Case.QBO_VOID: _QBO_VOIDED[words.qbo_voided],
@@ -146,10 +133,9 @@ def _policy(spec: KindSpec, words: KindWords) -> KindPolicy:
     withdrawn, voided = _REMOVED[words.source_withdrawn], _REMOVED[words.source_voided]
     ticked = (Answer.DELETE_QBO, Answer.ORPHAN) if words.ticks else (None, None)
     goes_out = words.goes_out or ("when_needed" if party else "always")
-    return KindPolicy(
+    plain = KindPolicy(
         flows=frozenset(words.states or ((State.PUBLISHED,) if spec.kind in FORMS else (State.LIVE,))),
         owners=dict.fromkeys(words.returned, Owner.RETURNED),
-        default_owner=Owner.QBO if words.update == "qbo_wins" else Owner.SOURCE,
         answers=answers,
         verbs=_verbs(words, goes_out, {*answers.values(), withdrawn, voided, *ticked}),
         match_on=words.match_on or _MATCH_ON.get(spec.kind, ("name", "currency")),
@@ -162,6 +148,7 @@ def _policy(spec: KindSpec, words: KindWords) -> KindPolicy:
         unticked=ticked[1],
         when_imported=words.from_qbo == "import_when_needed",
     )
+    return updated(plain, words.update)
 
 
 def _named(spec: KindSpec, words: KindWords) -> KindPolicy:
@@ -181,9 +168,7 @@ def _verbs(words: KindWords, goes_out: str, answers: set[Answer | None]) -> dict
     allowed: dict[Side, set[Verb]] = {Side.QBO: set(), Side.SOURCE: set()}
     if goes_out != "never":
         allowed[Side.QBO].add(Verb.CREATE)
-    if words.update in {"qbo_wins", "source_wins", "overwrite"}:
-        allowed[Side.QBO].add(Verb.UPDATE)
-    if words.update == "qbo_wins" or words.returned:
+    if words.returned:
         allowed[Side.SOURCE].add(Verb.UPDATE)
     for answer in answers:
         if answer is not None and answer in _VERBS:

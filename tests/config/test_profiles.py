@@ -12,7 +12,8 @@ from syncd.config import load_config
 from syncd.errors import ConfigError
 from syncd.model.records import Kind, Side, State
 from syncd.model.writes import Verb
-from syncd.profiles.words import KINDS, UPDATES, KindWords, ProfileWords
+from syncd.profiles.updates import UPDATES
+from syncd.profiles.words import KINDS, KindWords, ProfileWords
 from syncd.reconciler.cases import ALLOWED
 from syncd.reconciler.policy import Answer, Case
 
