@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from syncd import log, profiles
+from syncd import log
 from syncd.audit import Auditor
 from syncd.checkup import check_books
 from syncd.clock import Clock
@@ -102,7 +102,7 @@ class Engine:
             source = BillingSource(
                 source, company.settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
             )
-        policy = _for_source(profiles.load(company.profile, company.settings), source, company.limits)
+        policy = _for_source(company.policy(), source, company.limits)
 
         def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
             metrics.records_written.labels(company.name, kind, side, verb, result).inc()

@@ -96,7 +96,7 @@ class Answers(ToQbo, ToSource):
         if self._lacks_id():
             self._give_id()
             return
-        if self._entry.pushed and self._overwritten(self._accepted()):
+        if self._entry.pushed and self._would_overwrite(self._accepted()):
             return
         self._planned.unchanged += 1
 

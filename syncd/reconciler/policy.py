@@ -97,8 +97,9 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ``source_void``: the answer for a linked record that no longer flows, or is void in the source. ``ticked`` and
     ``unticked``: the answer where the withdrawn or removed record itself says whether it shall leave QBO.
     ``when_imported``: a record that only QBO has is brought into the source only if one that is brought in, too, or
-    changed in QBO, refers to it. ``asked_only``: a record goes out only when a person asks for that very record
-    (O-10). ``when_asked``: the answers in place of ``answers`` where a person did.
+    changed in QBO, refers to it. ``overwrites``: a change of the source puts every field of it right in QBO, also what
+    was changed there before and only recorded (B-41, C-B2). ``asked_only``: a record goes out only when a person asks
+    for that very record (O-10). ``when_asked``: the answers in place of ``answers`` where a person did.
     """
 
     flows: frozenset[State]
@@ -116,6 +117,7 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ticked: Answer | None = None
     unticked: Answer | None = None
     when_imported: bool = False
+    overwrites: bool = False
     asked_only: bool = False
     when_asked: Mapping[Case, Answer] = {}
 

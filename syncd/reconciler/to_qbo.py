@@ -56,7 +56,18 @@ class ToQbo(Draft):
         changed = self._seen.source_changed or self._seen.differences
         if self._entry.word == "accept-source":
             changed = self._seen.differences
-        self._push(changed, f"the source changed {explain.words(changed)}")
+        reason = f"the source changed {explain.words(changed)}"
+        if self._policy.overwrites:
+            theirs = self._overwritten() - changed
+            if theirs:
+                reason += f"; what QuickBooks has otherwise in {explain.words(theirs)} is overwritten"
+            changed |= theirs
+        self._push(changed, reason)
+
+    def _overwritten(self) -> frozenset[str]:
+        """Everything in which QuickBooks' record is another one, but for what QuickBooks decides or never changes."""
+        apart = differing(self._seen.source, self._seen.qbo) - frozenset(self._spec.fixed)
+        return frozenset(name for name in apart if self._owner(name) is not Owner.RETURNED)
 
     def _push(self, changed: frozenset[str], reason: str) -> None:
         record, partner = self._seen.source_record, self._seen.partner
@@ -72,7 +83,7 @@ class ToQbo(Draft):
             )
             return
         fields = widen(self._kind, changed) & self._seen.source.keys()
-        if self._overwritten(fields & self._accepted(), reason):
+        if self._would_overwrite(fields & self._accepted(), reason):
             return
         if self._never_pushed(changed, fields) or not self._allowed(Side.QBO, Verb.UPDATE):
             return
@@ -97,7 +108,7 @@ class ToQbo(Draft):
             )
         )
 
-    def _overwritten(self, fields: frozenset[str], reason: str = "") -> bool:
+    def _would_overwrite(self, fields: frozenset[str], reason: str = "") -> bool:
         """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
         source said nothing until now, what QuickBooks has is its own default, and no edit."""
         if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
