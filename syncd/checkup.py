@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from syncd.errors import SyncdError
+from syncd.model.checks import unusable
 from syncd.model.facts import BooksFacts, Settings
-from syncd.model.observations import Problem
-from syncd.model.records import Kind
+from syncd.model.observations import Present, Problem
+from syncd.model.records import Item, Kind, Record
+from syncd.model.references import mapped_name, names_in
+from syncd.model.values import text
+from syncd.model.writes import Refused
+from syncd.seen import Found
 from syncd.sources.base import Finding, Source
 
 
@@ -23,6 +30,10 @@ class BooksAnswers(Protocol):
         """What the company and its preferences make of the settings, each with its level."""
         ...
 
+    def find(self, kind: Kind, probes: Sequence[Record]) -> Mapping[str, Found]:
+        """Candidates for unlinked records, by the probe's id."""
+        ...
+
 
 def check_books(books: BooksAnswers, settings: Settings, source: Source, *, pinned_name: str) -> list[Finding]:
     """Connection, company, preferences, and how they fit the source and the settings."""
@@ -34,7 +45,56 @@ def check_books(books: BooksAnswers, settings: Settings, source: Source, *, pinn
     findings = [
         Finding(level, problem.field or "QuickBooks", problem.text, problem.remedy) for level, problem in problems
     ]
-    return [*_company(facts, pinned_name), *findings, *_fit(facts, settings, source)]
+    items = _items(books, settings, source) if settings.missing_item == "create" else ()
+    return [*_company(facts, pinned_name), *findings, *_fit(facts, settings, source), *items]
+
+
+def _items(books: BooksAnswers, settings: Settings, source: Source) -> Iterator[Finding]:
+    """Which products would be made, and which cannot be (O-23): to be looked through before the first document."""
+    probes = _named_items(source)
+    answers = books.find(Kind.ITEM, [_under_its_name(each, settings) for each in probes]) if probes else {}
+    made = []
+    for item in probes:
+        found = answers.get(item.id, ())
+        if not isinstance(found, tuple):
+            why = found.text if isinstance(found, Refused) else found.reason
+            yield Finding("warning", f"item {item.name}", f"It could not be looked up: {why}", "Try again.")
+            continue
+        there = [each.record for each in found if isinstance(each, Present)]
+        if not there:
+            made.append(item.name)
+        for problem in [problem for record in there for problem in unusable(record, settings)]:
+            yield Finding("error", f"item {item.name}", problem.text, problem.remedy)
+        wished = mapped_name(Kind.ITEM, item.name, settings)
+        if there and all(text(getattr(record, "name", "")) != text(wished) for record in there):
+            yield Finding(
+                "warning",
+                f"item {item.name}",
+                f"QuickBooks spells it {getattr(there[0], 'name', '')!r}; names have to be exactly equal.",
+                "Make the two names equal, or name QuickBooks' in item_map.",
+            )
+    if made:
+        some = f"{', '.join(sorted(made)[:20])}{' and more' if len(made) > 20 else ''}"
+        remedy = "Where one should be another of QuickBooks' products: make the names equal, or use item_map."
+        yield Finding("ok", "items", f"{len(made)} products would be made when they are billed: {some}.", remedy)
+
+
+def _named_items(source: Source) -> list[Item]:
+    """The products that the source bills by: its own list, else what the lines of its invoices name."""
+    if Kind.ITEM in source.capabilities():
+        rows = (each.record for each in source.scan(Kind.ITEM) if isinstance(each, Present))
+        return [each for each in rows if isinstance(each, Item) and each.active]
+    found: dict[str, Item] = {}
+    for seen in source.scan(Kind.INVOICE) if Kind.INVOICE in source.capabilities() else ():
+        record = seen.record if isinstance(seen, Present) else None
+        for (kind, key), name in names_in(record).items() if record is not None else ():
+            if kind is Kind.ITEM and name:
+                found.setdefault(key, Item(id=key, name=name))
+    return list(found.values())
+
+
+def _under_its_name(item: Item, settings: Settings) -> Item:
+    return msgspec.structs.replace(item, name=mapped_name(Kind.ITEM, item.name, settings))
 
 
 def _company(facts: BooksFacts, pinned_name: str) -> Iterator[Finding]:
@@ -96,7 +156,7 @@ def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Find
             "No discount account is set: an invoice with a discount is held rather than sent too high.",
             "Set [company.settings] discount_account to an account in QuickBooks.",
         )
-    if not settings.default_item:
+    if not settings.default_item and settings.missing_item != "create":
         yield Finding(
             "warning",
             "items",

@@ -34,6 +34,7 @@ from pydantic import (
     SecretStr,
     create_model,
     field_validator,
+    model_validator,
 )
 
 from syncd import configfile, profilefile, profiles
@@ -148,6 +149,24 @@ class CompanyConfig(_Section):
     settings: Annotated[Settings, _Struct()] = Settings()
     limits: Annotated[Limits, _Struct()] = Limits()
     _words: ProfileWords | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_profile_has_it(cls, data: Any) -> Any:
+        """Settings that the profile brings along hold where the file says nothing."""
+        if not isinstance(data, dict) or data.get("profile") not in profiles.NAMES:
+            return data
+        given = data.get("settings", {})
+        brought = profiles.defaults(data["profile"])
+        return {**data, "settings": {**brought, **given}} if brought and isinstance(given, dict) else data
+
+    @model_validator(mode="after")
+    def _moment_of_the_profile(self) -> CompanyConfig:
+        moments = profiles.moments(self.profile) if self.profile in profiles.NAMES else {""}
+        if self.settings.push_on not in moments:
+            known = ", ".join(sorted(filter(None, moments))) or "nothing: the profile file says when"
+            raise ValueError(f"settings.push_on: one of {known}")
+        return self
 
     @field_validator("profile")
     @classmethod

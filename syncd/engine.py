@@ -32,6 +32,7 @@ from syncd.owing import SORTS, oldest, owed
 from syncd.parts import Parts
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
+from syncd.presenting import PresentedSource
 from syncd.pushing import pushable
 from syncd.qbo.books import Books
 from syncd.reconciler.billing import Billed
@@ -102,7 +103,10 @@ class Engine:
             source = BillingSource(
                 source, company.settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
             )
-        policy = _for_source(company.policy(), source, company.limits)
+        rules = company.policy()
+        if rules.contact_emails or company.settings.tax_mode == "line":
+            source = PresentedSource(source, company.settings, contact_emails=rules.contact_emails)
+        policy = _for_source(rules, source, company.limits)
 
         def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
             metrics.records_written.labels(company.name, kind, side, verb, result).inc()

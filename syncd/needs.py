@@ -10,7 +10,7 @@ from syncd.links import LinkBook
 from syncd.model.facts import Settings
 from syncd.model.observations import Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.references import is_name, names_in, party, qbo_references, references, stand_in
+from syncd.model.references import amount_of, is_name, names_in, party, qbo_references, references, stand_in
 from syncd.model.spec import SPECS
 from syncd.namesakes import namesakes
 from syncd.reconciler.policy import Answer, Case, Owner, Policy
@@ -39,6 +39,7 @@ class Needs:
     def bring(self) -> None:
         """Read what is missing into the scene."""
         self._bring_imported()
+        self._bring_twins()
         self._bring_namesakes()
         self._bring_needed()
         self._bring_unsettled()
@@ -52,6 +53,21 @@ class Needs:
             slots = [self._scene.slot(kind, qbo_id=qbo_id) for qbo_id in sorted(ids)]
             self._scene.read_books(kind, [slot for slot in slots if self._scene.seen[slot].qbo is None])
         self._scene.load_references(Side.QBO)
+
+    def _bring_twins(self) -> None:
+        """Of a kind that only comes in: those of the source's own that may be the same as what is new in QBO. Without
+        them it would come into being twice. The whole source is looked through: no key leads to them."""
+        for kind, policy in self._policy.kinds.items():
+            seen = [s.qbo for slot, s in self._scene.seen.items() if slot[0] is kind and s.link is None]
+            amounts = {amount_of(each.record) for each in seen if isinstance(each, Present)}
+            if not amounts or not policy.only_comes_in:
+                continue
+            alike = [s for s in self._source.scan(kind) if isinstance(s, Present) and amount_of(s.record) in amounts]
+            self._links.load_refs([(kind, each.record.id) for each in alike], Side.SOURCE)
+            for each in alike:
+                if not self._links.to_qbo(kind, each.record.id) and not self._was_read(kind, each.record.id):
+                    self._scene.seen[self._scene.slot(kind, source_id=each.record.id)].source = each
+        self._scene.load_references(Side.SOURCE)
 
     def _bring_namesakes(self) -> None:
         """Items and payment methods of the source that records of QBO name, and that nothing is linked with so far."""

@@ -126,6 +126,6 @@ def _currencies(links: LinkBook, gathered: Gathered, lens: Lens) -> Callable[[Ki
 
     def currency(kind: Kind, source_id: str) -> str:
         record = gathered.current.get((kind, source_id))
-        return links.currency(kind, source_id) or (lens.currency(record) if record is not None else "")
+        return links.currency(kind, source_id) or (lens.party_currency(record) if record is not None else "")
 
     return currency

@@ -107,6 +107,7 @@ class AuditReport(msgspec.Struct, frozen=True):
 
     ``compared`` = ``agree`` + ``accepted`` + the number of ``differ``. ``accepted`` records differ in fields whose
     difference the policy allows. ``waiting`` counts records that belong in QBO and are not there (held or new).
+    ``left``: what the policy leaves as it is, on one side only, or until a person asks for it; no differences.
     """
 
     company: str
@@ -114,6 +115,7 @@ class AuditReport(msgspec.Struct, frozen=True):
     agree: int
     accepted: int = 0
     differ: tuple[Difference, ...] = ()
+    left: tuple[Difference, ...] = ()
     money_difference: Mapping[str, Decimal] = {}
     waiting: int = 0
     unknown: int = 0

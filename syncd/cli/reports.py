@@ -86,6 +86,11 @@ def audit_text(report: AuditReport) -> str:
         lines.append(render.wrapped(difference.reason, 4))
         for change in difference.changes:
             lines.extend(render.change_lines(difference.kind, change, 4))
+    if report.left:
+        lines.append("Left as it is:")
+    for left in report.left:
+        name = render.plain(left.label) or left.source_id or f"qbo:{left.qbo_id}"
+        lines.append(render.wrapped(f"{left.kind} {name}: {left.reason}", 2))
     money = ", ".join(f"{value:,f} {currency}" for currency, value in sorted(report.money_difference.items()))
     accepted = f", {report.accepted} differ as the policy allows" if report.accepted else ""
     waiting = f", {report.waiting} are not in QuickBooks yet" if report.waiting else ""
@@ -119,6 +124,16 @@ def audit_json(report: AuditReport) -> dict[str, Any]:
             }
             for d in report.differ
         ],
+        "left": [
+            {
+                "kind": str(d.kind),
+                "label": d.label,
+                "source_id": d.source_id,
+                "qbo_id": d.qbo_id,
+                "reason": d.reason,
+            }
+            for d in report.left
+        ],
         "money_difference": {c: format(value, "f") for c, value in report.money_difference.items()},
         "waiting": report.waiting,
         "unknown": report.unknown,
@@ -134,7 +149,7 @@ def findings_text(findings: Sequence[Finding]) -> str:
 
 class Standing(msgspec.Struct, frozen=True):
     """How one company stands. ``journal`` counts its writes by state, ``last`` is its latest run; ``near`` are the ends
-    of the grant that a person has to know of."""
+    of the grant that a person has to know of; ``left`` counts what stays on one side only."""
 
     company: Company
     held: int
@@ -143,6 +158,7 @@ class Standing(msgspec.Struct, frozen=True):
     last: Run | None = None
     grant: Tokens | None = None
     near: tuple[Ending, ...] = ()
+    left: int = 0
 
     @property
     def word(self) -> str:
@@ -190,6 +206,8 @@ def status_text(standing: Standing) -> str:
             ("last run", f"{last.what} {last.id}, {last.outcome or 'not ended'}, began {_when(last.started_at)}")
         )
     rows.append(("held", str(standing.held)))
+    if standing.left:
+        rows.append(("left on one side", f"{standing.left}; which: syncd audit"))
     rows.append(("to look at again", str(standing.dirty)))
     unsettled = sum(standing.journal.get(state, 0) for state in _OPEN_WRITES)
     rows.append(("unsettled writes", str(unsettled)))
@@ -236,6 +254,7 @@ def status_json(standing: Standing) -> dict[str, Any]:
         "connection": _grant_json(standing),
         "held": standing.held,
         "dirty": standing.dirty,
+        "left": standing.left,
         "journal": standing.journal,
     }
 

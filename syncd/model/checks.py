@@ -22,6 +22,7 @@ from syncd.model.records import (
     CreditNote,
     Form,
     Invoice,
+    Item,
     Payment,
     Record,
     State,
@@ -41,8 +42,10 @@ EMAIL_LIMIT = 100
 def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Problem, ...]:
     """Every reason why ``record`` cannot be written to this company as it is; empty when it can."""
     match record:
+        case Item():
+            found = _item(record, settings)
         case Client() | Vendor():
-            found = _party(record, facts)
+            found = _party(record, facts, settings)
         case Invoice() | CreditNote():
             found = _form(record, facts, settings)
         case Payment():
@@ -60,9 +63,62 @@ def _problem(code: str, field: str, sentence: str, remedy: str) -> Problem:
     return Problem(code=code, text=sentence, remedy=remedy, field=field)
 
 
-def _party(record: Client | Vendor, facts: BooksFacts) -> list[Problem]:
+def unusable(record: Record, settings: Settings) -> tuple[Problem, ...]:
+    """Why a record that QBO has cannot stand for one of the source, although it is the same; empty when it can. Only
+    where products are made, so that each name has to lead to one that works (C-O4)."""
+    if not isinstance(record, Item) or settings.missing_item != "create":
+        return ()
+    found = []
+    if not record.booked:
+        found.append(
+            _problem(
+                "item-account",
+                "name",
+                f"The product {record.name} in QuickBooks has no income account; syncd does not change it.",
+                "Give it an income account in QuickBooks.",
+            )
+        )
+    if not record.active:
+        found.append(
+            _problem(
+                "item-inactive",
+                "name",
+                f"The product {record.name} is inactive in QuickBooks.",
+                "Make it active there, or name another one for it in item_map.",
+            )
+        )
+    return tuple(found)
+
+
+def _item(record: Item, settings: Settings) -> list[Problem]:
+    """What stands in the way of a product that is to be made (O-22, O-3)."""
+    found = _name(record.name, "item")
+    if record.name in {settings.tax_item, settings.discount_item}:
+        return [
+            _problem(
+                "item-own",
+                "name",
+                f"The product {record.name} for tax or discounts is not in QuickBooks.",
+                "Enter it there, on the account that fits.",
+            )
+        ]
+    if not settings.default_income_account:
+        found.append(
+            _problem(
+                "income-account",
+                "name",
+                f"The product {record.name} is not in QuickBooks, and no income account is chosen for new ones.",
+                "Set default_income_account to an income account in QuickBooks, or enter the product there.",
+            )
+        )
+    return found
+
+
+def _party(record: Client | Vendor, facts: BooksFacts, settings: Settings) -> list[Problem]:
     noun = "client" if isinstance(record, Client) else "vendor"
-    found = _name(record.name, noun) + _currency(record.currency, facts)
+    found = _name(record.name, noun)
+    if settings.currency_mode == "keep":
+        found += _currency(record.currency, facts)
     return found + _emails(record.email, "email", f"the {noun}'s")
 
 
@@ -164,7 +220,7 @@ def _form(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
         *_emails(record.cc_emails, "cc_emails", "the document's"),
         *_lines(record, currency, settings),
         *_discount(record, settings),
-        *_tax(record, facts, settings),
+        *(_tax_as_line(record) if settings.tax_mode == "line" else _tax(record, facts, settings)),
         *_sum(record, currency),
     ]
 
@@ -225,6 +281,15 @@ def _discount(record: Form, settings: Settings) -> list[Problem]:
                 "discount-negative", "discount", "The discount is negative.", "Enter a surcharge as a line instead."
             )
         ]
+    if discount and settings.tax_mode == "line":
+        return [
+            _problem(
+                "discount-item",
+                "discount",
+                f"The {_noun(record)} has a discount, which is to be a line, but no product is chosen for it.",
+                "Set discount_item to a product in QuickBooks.",
+            )
+        ]
     if discount and not settings.discount_account and not settings.allow_discount_drop:
         return [
             _problem(
@@ -271,6 +336,17 @@ def _tax(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
             )
         ]
     return []
+
+
+def _tax_as_line(record: Form) -> list[Problem]:
+    """Tax that could not be said as a line; what could is one already (``syncd/presenting.py``)."""
+    if not _value(record.tax):
+        return []
+    text, remedy = "which is to be a line, but no product is chosen for it", "Set tax_item to a product in QuickBooks."
+    if record.tax_inclusive is True:
+        text = "which its prices contain: that cannot be said as a line beside them"
+        remedy = "Enter the prices without tax in the source."
+    return [_problem("tax-line", "tax", f"The {_noun(record)} has tax, {text}.", remedy)]
 
 
 def tax_code_name(record: Form, settings: Settings) -> str:

@@ -72,7 +72,23 @@ class Settings(msgspec.Struct, frozen=True):
     """What becomes of the source's invoice when QBO's is deleted (C-R15)."""
     on_qbo_void: Literal["hold", "void", "ignore"] = "hold"
     """The same when it is voided."""
-    missing_item: Literal["default_item", "refuse"] = "default_item"
+    missing_item: Literal["default_item", "create", "refuse"] = "default_item"
+    """What becomes of a line whose item QBO does not have (X-4): the default item stands for it, a product of that name
+    is made on ``default_income_account`` (O-22), or the document is held."""
+    default_income_account: str = ""
+    """The account of the products that are made (O-4)."""
+    push_on: Literal["", "publish", "submit", "create", "sent", "button"] = ""
+    """When an invoice goes out; empty: as the profile has it. ``button``: only when a person asks (O-10)."""
+    tax_mode: Literal["code", "line", "none"] = "code"
+    """How tax goes out: by a tax code; as a line of ``tax_item``, with every line free of tax (O-29, C-O3), and the
+    discount as a line of ``discount_item``; or not at all (B-17)."""
+    tax_item: str = ""
+    discount_item: str = ""
+    currency_mode: Literal["keep", "home_only"] = "keep"
+    """Whether documents and customers carry their currency, or QBO decides it (O-32); a document in another one than
+    its customer's is then held (C-O5)."""
+    send_via_qbo: bool = False
+    """Whether QBO may be asked to mail an invoice (O-15, X-7). Nothing is ever mailed without a person asking."""
     rate_sources: tuple[Literal["qbo_on_date", "qbo_current", "source"], ...] = ("qbo_on_date", "qbo_current", "source")
     """Where the exchange rate of a foreign document comes from, in this order (R-20)."""
     discount_before_tax: bool = True

@@ -70,6 +70,7 @@ class Lens:
         self._held = held
         self._settings = settings
         self._home = facts.home_currency
+        self._home_only = settings.currency_mode == "home_only"
         self._with_tax = facts.sales_tax
         self._with_discount = bool(settings.discount_account)
         self._projectors: dict[Kind, Callable[[Any, Refs | None], Projection]] = {
@@ -103,13 +104,20 @@ class Lens:
         currency = getattr(record, "currency", UNSET)
         return currency if isinstance(currency, str) and currency else self._home
 
+    def party_currency(self, record: Record) -> str:
+        """The currency that a client or vendor of the source has in QBO once it is made there."""
+        return self._home if self._home_only else self.currency(record)
+
     # ---- lists
 
     def _named(self, record: Named, refs: Refs | None) -> Projection:
         return {"name": values.text(record.name).removesuffix(" (deleted)")}
 
     def _client(self, record: Client, refs: Refs | None) -> Projection:
-        return self._keep(Kind.CLIENT, self._party(record))
+        full = self._party(record)
+        if self._home_only and refs is not None:
+            del full["currency"]  # QBO decides it (O-32)
+        return self._keep(Kind.CLIENT, full)
 
     def _vendor(self, record: Vendor, refs: Refs | None) -> Projection:
         return self._keep(Kind.VENDOR, self._party(record))

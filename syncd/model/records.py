@@ -94,11 +94,13 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Item(msgspec.Struct, frozen=True, tag="item", omit_defaults=True):
-    """What is billed; QBO's Item. Matched by name, never created by default (R-22, R-23)."""
+    """What is billed; QBO's Item. Matched by name, never created by default (R-22, R-23). ``booked``: whether QBO has
+    an income account for it, without which it cannot be billed (entities.md 3.4, C-O4)."""
 
     id: str
     name: str
     active: bool = True
+    booked: bool = True
 
 
 class TaxCode(msgspec.Struct, frozen=True, tag="tax_code", omit_defaults=True):
@@ -142,7 +144,8 @@ class Project(msgspec.Struct, frozen=True, tag="project", omit_defaults=True):
 class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
     """Who is billed; QBO's Customer. One currency for ever (entities.md 3.8).
 
-    ``external_id`` is QBO's id where the source keeps it: a certain match.
+    ``external_id`` is QBO's id where the source keeps it: a certain match. ``contact`` is the person whom bills are
+    addressed to; it goes along when a customer is made, and is never compared (O-27, O-28).
     """
 
     id: str
@@ -153,6 +156,7 @@ class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
     active: bool = True
     created_here: bool = False
     external_id: str = ""
+    contact: str | UnsetType = UNSET
 
 
 class Vendor(msgspec.Struct, frozen=True, tag="vendor", omit_defaults=True):

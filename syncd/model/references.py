@@ -238,6 +238,8 @@ def mapped_name(kind: Kind, name: str, settings: Settings) -> str:
 def vouched_id(kind: Kind, name: str, settings: Settings) -> str:
     """QBO's id of a record of this name, where the settings give it; empty otherwise."""
     named = _maps(settings).get(kind, {}).get(name.strip(), "")
+    own = name if name in {settings.tax_item, settings.discount_item} and kind is Kind.ITEM else ""
+    named = named or own  # these are named as in QuickBooks, or given by id
     return named.removeprefix(_BY_ID) if named.startswith(_BY_ID) else ""
 
 

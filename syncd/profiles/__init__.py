@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from syncd.model.facts import Settings
 from syncd.reconciler.policy import Policy
 
-NAMES: tuple[str, ...] = ("ruddr",)
+NAMES: tuple[str, ...] = ("ruddr", "onedesk")
 """The profiles that exist."""
+
+
+PUSH_ON: frozenset[str] = frozenset({"", "publish", "button"})
+"""When an invoice may be said to go out (``push_on``), where a profile says nothing else itself."""
+
+
+def defaults(name: str) -> Mapping[str, object]:
+    """The settings of a profile that hold where a company's configuration says nothing."""
+    return getattr(import_module(f"syncd.profiles.{name}"), "DEFAULTS", {})
+
+
+def moments(name: str) -> frozenset[str]:
+    """The values of ``push_on`` that a profile understands."""
+    return getattr(import_module(f"syncd.profiles.{name}"), "PUSH_ON", PUSH_ON)
 
 
 def load(name: str, settings: Settings) -> Policy:

@@ -86,6 +86,16 @@ def _settings(facts: BooksFacts, settings: Settings) -> Iterator[tuple[str, Prob
             ),
         )
 
+    if settings.missing_item == "create" and not settings.default_income_account:
+        yield (
+            ERROR,
+            Problem(
+                "income-account",
+                "Products that QuickBooks does not have are to be made, but no income account is chosen (O-4).",
+                "Set default_income_account to an income account in QuickBooks.",
+                "default_income_account",
+            ),
+        )
     if settings.expense_bills and not settings.default_expense_account:
         yield (
             WARNING,
@@ -105,6 +115,9 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
         ("default_expense_account", settings.default_expense_account, names.account),
         ("deposit_account", settings.deposit_account, names.account),
         ("discount_account", settings.discount_account, names.account),
+        ("default_income_account", settings.default_income_account, names.account),
+        ("tax_item", settings.tax_item, names.item),
+        ("discount_item", settings.discount_item, names.item),
         ("default_tax_code", settings.default_tax_code, names.tax_code),
         ("exempt_tax_code", settings.exempt_tax_code, names.tax_code),
     ]
@@ -126,6 +139,7 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
 
 _OWED = frozenset({"Accounts Receivable", "Accounts Payable"})
 _DEPOSITS = frozenset({"Bank", "Other Current Asset"})
+_INCOME = frozenset({"Income", "Other Income"})
 
 
 def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Problem]]:
@@ -134,10 +148,15 @@ def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Pr
         "default_expense_account",
         "deposit_account",
         "discount_account",
+        "default_income_account",
         "category_map",
     }:
         return
     found = names.account_type(name)
+    if field == "default_income_account" and found and found not in _INCOME:
+        text = f"{field} names {name!r}, an account of the type {found}: what is billed would be no income."
+        yield ERROR, Problem("account-type", text, "Choose an income account.", field)
+        return
     if found in _OWED or (field == "deposit_account" and found and found not in _DEPOSITS):
         fits = "a bank account or Undeposited Funds" if field == "deposit_account" else "an income or expense account"
         text = f"{field} names {name!r}, an account of the type {found}, which QuickBooks does not take there."

@@ -34,6 +34,10 @@ Decode = Callable[[Kind, Raw], "Present | Flawed"]
 Read = Callable[[Kind, list[str]], "dict[str, Present | Flawed | Absent | Unknown]"]
 
 
+_NAMES = dict.fromkeys(PARTIES, "DisplayName") | {Kind.ITEM: "Name"}
+"""Kinds whose name makes them unmistakable, and where it stands."""
+
+
 class _Dated(msgspec.Struct, rename="pascal"):
     meta_data: Times
 
@@ -83,9 +87,9 @@ class Recovery:
 
 
 def _conditions(kind: Kind, body: Json) -> tuple[str, ...]:
-    if kind in PARTIES:
-        name = str(body["DisplayName"])
-        return (query.among("DisplayName", (name, name + DELETED_SUFFIX)),)
+    if kind in _NAMES:
+        name = str(body[_NAMES[kind]])
+        return (query.among(_NAMES[kind], (name, name + DELETED_SUFFIX)),)
     if body.get("DocNumber"):
         return (query.equals("DocNumber", str(body["DocNumber"])),)
     party = _party(kind)
@@ -95,8 +99,8 @@ def _conditions(kind: Kind, body: Json) -> tuple[str, ...]:
 def _is_ours(kind: Kind, body: Json, row: Raw) -> bool:
     """Whether what was sent and what is there are the same document, as far as QBO leaves a field as it was sent."""
     there = wire.decode_object(row)
-    if kind in PARTIES:
-        return text(str(there.get("DisplayName", "")).removesuffix(DELETED_SUFFIX)) == text(body["DisplayName"])
+    if kind in _NAMES:
+        return text(str(there.get(_NAMES[kind], "")).removesuffix(DELETED_SUFFIX)) == text(body[_NAMES[kind]])
     party = _party(kind)
     if party_id(body, party) != party_id(there, party) or body["TxnDate"] != there.get("TxnDate"):
         return False

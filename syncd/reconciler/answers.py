@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncd.model.checks import unusable
 from syncd.model.lens import differing
 from syncd.model.observations import Absent, Flawed, Problem
 from syncd.model.records import Side
@@ -96,8 +97,6 @@ class Answers(ToQbo, ToSource):
         if self._lacks_id():
             self._give_id()
             return
-        if self._entry.pushed and self._would_overwrite(self._accepted()):
-            return
         self._planned.unchanged += 1
 
     def _lacks_id(self) -> bool:
@@ -165,9 +164,15 @@ class Answers(ToQbo, ToSource):
         if self._seen.partner is None or self._seen.differences:
             self._hold(why_held(self._seen))
             return
+        found = unusable(self._seen.partner.record, self._view.settings)
+        if found:
+            self._hold("; ".join(problem.text for problem in found), problems=found)
+            return
         self._state(Verb.LINK, "the same record is already in QuickBooks; from now on the two are kept in agreement")
 
     def _on_record(self) -> None:
+        if self._entry.pushed and self._would_overwrite(self._seen.qbo_changed):
+            return
         self._record_difference()
 
     def _on_rebase(self) -> None:

@@ -55,7 +55,7 @@ class Decider:
         for one in _claimed(kind, seen):
             if _only_in_qbo(one.entry) and one.partner and self.planned.concerns(kind, one.partner.record.id):
                 continue  # this very plan ties it to a record of the source: that says all there is to say
-            self.planned.count_changes(one)
+            self.planned.count_changes(one, awaited=policy.answers.get(Case.SRC_EDITED) is Answer.AWAIT)
             Answers(self.planned, self._view, policy, one).run()
 
     def _stays_home(self, seen: Look, policy: KindPolicy, *, needed: bool) -> bool:
@@ -71,8 +71,9 @@ class Decider:
             record = entry.source.record
             if seen.withdrawn or seen.voided:
                 return entry.known is None
+            called = entry.pushed or (policy.only_comes_in and bool(seen.rivals))
             unwanted = not policy.sends(record) or (policy.when_needed and not needed)
-            return not entry.pushed and (unwanted or before_start(record, self._view))
+            return not called and (unwanted or before_start(record, self._view))
         if _only_in_qbo(entry) and isinstance(entry.qbo, Flawed):
             if policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE:
                 return False

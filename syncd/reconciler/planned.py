@@ -48,6 +48,7 @@ class Planned:
         self.operations: list[Operation] = []
         self.ignored: dict[str, int] = {}
         self.left_out: list[LeftOut] = []
+        self.making: dict[tuple[Kind, str], str] = {}
         self.unchanged = 0
         self.changed: dict[tuple[Side, Kind], int] = {}
 
@@ -95,12 +96,13 @@ class Planned:
         elif operation.verb is Verb.CREATE:
             self._coming[operation.kind, operation.qbo_id] = operation.id
 
-    def count_changes(self, seen: Look) -> None:
-        """Remember which side of a linked record differs from its base, for the brakes."""
+    def count_changes(self, seen: Look, *, awaited: bool = False) -> None:
+        """Remember which side of a linked record differs from its base, for the brakes. ``awaited``: what the source
+        changed goes nowhere until a person asks for it."""
         if seen.entry.known is None or seen.entry.known.state != "linked":
             return
         for side, fields in ((Side.SOURCE, seen.source_changed), (Side.QBO, seen.qbo_changed)):
-            if fields:
+            if fields and not (awaited and side is Side.SOURCE and not seen.entry.pushed):
                 self.changed[side, seen.entry.kind] = self.changed.get((side, seen.entry.kind), 0) + 1
 
     def count_ignored(self, kind: Kind) -> None:

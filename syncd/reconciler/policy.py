@@ -126,9 +126,17 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
         return getattr(record, "state", State.LIVE) in self.flows
 
     def sends(self, record: Record) -> bool:
-        """Whether one that is not in QBO yet is to be sent there: it flows, and nobody unticked that (R-2, R-50)."""
+        """Whether one that is not linked yet is to be in QBO: it flows, and nobody unticked that (R-2, R-50). What goes
+        out only when asked for, and has QBO's id, was asked for before: the two are found and linked again."""
         save = getattr(record, "save", UNSET)
-        return not self.asked_only and self.flows_in(record) and (save if isinstance(save, bool) else self.saved)
+        asked = not self.asked_only or bool(getattr(record, "external_id", ""))
+        return asked and self.flows_in(record) and (save if isinstance(save, bool) else self.saved)
+
+    @property
+    def only_comes_in(self) -> bool:
+        """Whether records of this kind come from QBO alone, and the source's own go nowhere (O-19)."""
+        makes = any(Verb.CREATE in verbs for side, verbs in self.verbs.items() if side is Side.QBO)
+        return self.asked_only and not makes and self.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE
 
     def goes_out(self, record: Record, *, linked: bool, asked: bool) -> bool:
         """Whether QBO is to have a record of the source as it is now. ``linked``: it has it already. ``asked``: a
@@ -153,8 +161,10 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """All of a profile: its kinds, its brakes, and its name."""
+    """All of a profile: its kinds, its brakes, and its name. ``contact_emails``: an invoice of the source that names no
+    address is for the client's own, that of its billing contact (O-18)."""
 
     profile: str
     kinds: Mapping[Kind, KindPolicy]
     limits: Limits = Limits()
+    contact_emails: bool = False

@@ -70,7 +70,7 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
     differences = differing(source, qbo)
     open_differences = differences
     if known is not None:
-        open_differences -= known.accepted - changed_source - changed_qbo
+        open_differences -= _settled(entry, policy, known.accepted) - changed_source - changed_qbo
     sight = Sight(
         memory=Memory.NONE if known is None else Memory.TOMB if tomb else Memory.LINKED,
         source=seen_source,
@@ -99,6 +99,14 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
         certain=certain,
         why_unknown=_why_unknown(entry),
     )
+
+
+def _settled(entry: Entry, policy: KindPolicy, accepted: frozenset[str]) -> frozenset[str]:
+    """Of the differences that may stay, those that are no matter now. Where a person wants the record to go out as the
+    source has it, what QBO changed of its money, its date or whose it is has to be spoken of."""
+    spec = SPECS[entry.kind]
+    matters = {*spec.money_fields, *spec.decisive} if entry.pushed and policy.keep_qbo_edits else set()
+    return accepted - matters
 
 
 def widen(kind: Kind, fields: frozenset[str]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from syncd.model.observations import Problem
 from syncd.model.records import Kind, Record, Side
 from syncd.model.references import party
 from syncd.model.spec import DEFAULT_KEY, NO_COUNTERPART
+from syncd.model.values import name_key
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.draft import Draft
@@ -24,10 +25,11 @@ class ToQbo(Draft):
         if record is None:
             self._hold("the source has not been read, so nothing can be created from it", wait=True)
             return
-        if self._spec.link_only:
+        makes = Verb.CREATE in self._policy.verbs.get(Side.QBO, frozenset()) and record.id != DEFAULT_KEY
+        if self._spec.link_only and not makes:
             self._link_named(record)
             return
-        if not self._allowed(Side.QBO, Verb.CREATE):
+        if not self._allowed(Side.QBO, Verb.CREATE) or (self._spec.link_only and self._made_already(record)):
             return
         ready, after = self._sendable(record)
         if not ready or self._frozen(Verb.CREATE, frozenset(self._seen.source)):
@@ -185,6 +187,20 @@ class ToQbo(Draft):
         self._remove(Side.QBO, Verb.DEACTIVATE, "was removed in the source, and QuickBooks can only make it inactive")
 
     # ---- parts
+
+    def _made_already(self, record: Record) -> bool:
+        """Whether there is one of that name already, which stands for another row of the source as well, or this very
+        plan makes one: one serves for both."""
+        name = name_key(getattr(record, "name", ""))
+        there = [c.record.id for c in self._entry.candidates if name_key(getattr(c.record, "name", "")) == name]
+        if there:
+            reason = "the record of this name in QuickBooks stands for another one of the source, too"
+            self._state(Verb.LINK, reason, accepted=frozenset(self._seen.source), qbo_id=there[0])
+            return True
+        other = self._planned.making.setdefault((self._kind, name), record.id)
+        if other != record.id:
+            self._hold("one of the same name is being made; it is linked with that afterwards", wait=True)
+        return other != record.id
 
     def _awaited(self) -> tuple[str, ...]:
         """Fields that QBO decides on creation and that a person has to carry into the source (C-R10)."""

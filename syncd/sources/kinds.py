@@ -121,9 +121,10 @@ class VendorTable(_KindTable):
 
 
 class ClientFields(VendorFields):
-    """The fields of a client."""
+    """The fields of a client. ``contact`` is the name of the person whom bills are addressed to."""
 
     address: Postal | None = None
+    contact: Expression | None = None
 
 
 class ClientTable(_KindTable):

@@ -257,6 +257,12 @@ class Links(Part):
         with self._db.read() as connection:
             return {codec.member(Kind, kind): n for kind, n in rows(connection, asked.group_by(links.c.kind))}
 
+    def count_left(self, company: str) -> int:
+        """How many records stay on one side only, by policy (state orphaned)."""
+        asked = select(func.count()).where(links.c.company == company, links.c.state == LinkState.ORPHANED.value)
+        with self._db.read() as connection:
+            return connection.scalar(asked) or 0
+
     def bulk_load_links(self, company: str, new: Iterable[Link]) -> int:
         """Insert many new links, for benchmarks, tests and imports; how many there were. No history is written."""
         count = 0

@@ -12,7 +12,18 @@ from types import MappingProxyType
 import msgspec
 
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Bill, Client, CreditApplication, CreditNote, Invoice, Kind, Payment, Record, Vendor
+from syncd.model.records import (
+    Bill,
+    Client,
+    CreditApplication,
+    CreditNote,
+    Invoice,
+    Item,
+    Kind,
+    Payment,
+    Record,
+    Vendor,
+)
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.qbo.codec import bill, credit_application, form_body, forms, named, party, payment
@@ -94,8 +105,10 @@ def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Jso
     return body
 
 
-def _create(record: Record | None, wishes: Wishes) -> Json | None:
+def _create(record: Record | None, wishes: Wishes) -> Json | None:  # noqa: PLR0911 - one way for each sort of record
     match record:
+        case Item():
+            return named.create_item(record, wishes)
         case Client() | Vendor():
             return party.create(record, wishes)
         case Invoice() | CreditNote():

@@ -1,4 +1,4 @@
-"""What is matched by name and never written: items, tax codes, payment methods, accounts, projects
+"""What is matched by name and hardly ever written: items, tax codes, payment methods, accounts, projects
 (entities.md 3.2, 3.4 to 3.6, 3.9; R-22, R-57, R-101, R-102, R-112)."""
 
 from __future__ import annotations
@@ -7,9 +7,10 @@ import msgspec
 
 from syncd.model.observations import Flawed, Present
 from syncd.model.records import Category, Item, PaymentMethod, Project, TaxCode
-from syncd.qbo.codec.parts import CannotReadError, Reading, Ref, decode_with
+from syncd.model.values import text
+from syncd.qbo.codec.parts import CannotReadError, Reading, Ref, Wishes, decode_with, reference, refuse
 from syncd.qbo.codec.party import bare_name
-from syncd.qbo.wire import Raw
+from syncd.qbo.wire import Json, Raw
 
 ITEM = "Item"
 TAX_CODE = "TaxCode"
@@ -31,6 +32,7 @@ class _Row(msgspec.Struct, rename="pascal"):
     type: str | None = None
     active: bool = True
     parent_ref: Ref | None = None
+    income_account_ref: Ref | None = None
 
 
 _decoder = msgspec.json.Decoder(_Row)
@@ -66,7 +68,24 @@ def _item(row: _Row, _: Reading) -> tuple[Item, str]:
         raise CannotReadError(
             "item-type", f"A {row.type.lower()} is no product or service of its own.", "Choose another item.", "name"
         )
-    return Item(id=row.id, name=_name(row, row.name, "item"), active=row.active), row.sync_token
+    name = _name(row, row.name, "item")
+    return Item(id=row.id, name=name, active=row.active, booked=row.income_account_ref is not None), row.sync_token
+
+
+def create_item(record: Item, wishes: Wishes) -> Json:
+    """A service on the account that the settings name (O-22, entities.md 3.4)."""
+    account = wishes.settings.default_income_account
+    if not account:
+        raise refuse(
+            "income-account",
+            "The product is not in QuickBooks, and no income account is chosen for new ones.",
+            "Set default_income_account to an income account in QuickBooks.",
+        )
+    return {
+        "Name": text(record.name),
+        "Type": "Service",
+        "IncomeAccountRef": reference(wishes.resolve.account(account)),
+    }
 
 
 def _tax_code(row: _Row, _: Reading) -> tuple[TaxCode, str]:

@@ -179,6 +179,7 @@ READS: Mapping[str, Callable[[Any], Any]] = {
     "address": rows.address,
     "bill_to": rows.address,
     "email": rows.text,
+    "contact": rows.text,
     "active": rows.truth,
     "client": rows.client_reference,
     "issue_date": rows.day,

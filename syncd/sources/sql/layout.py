@@ -158,6 +158,7 @@ client = _named(
     sa.Column("region", long_text()),
     sa.Column("postal_code", long_text()),
     sa.Column("country", long_text()),
+    sa.Column("contact", long_text()),
     _qbo_id(),
 )
 project = _named("project", _ref("client_id", "client"), _qbo_id())

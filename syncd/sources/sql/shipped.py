@@ -35,7 +35,7 @@ def reference_mapping() -> SqlMapping:
             "client": _kind(
                 "client",
                 {
-                    **_same("name", "currency", "email", "active"),
+                    **_same("name", "currency", "email", "contact", "active"),
                     "address": {"lines": ["address"], **_same("city", "region", "postal_code", "country")},
                 },
                 qbo_id="qbo_id",
