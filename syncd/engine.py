@@ -151,8 +151,9 @@ class Engine:
     ) -> CycleReport:
         """Send one record of the source to QBO now, because a person asks for it (O-10, O-14, V-12, V-19). Raises
         ``StateError`` for one that does not belong there, or that nobody can tell from another."""
-        wanted = pushable(self._parts, kind, name)
-        return self.reconcile(msgspec.structs.replace(request or CycleRequest(), push=wanted), progress)
+        request = request or CycleRequest()
+        wanted = pushable(self._parts, kind, name, mail=request.send)
+        return self.reconcile(msgspec.structs.replace(request, push=wanted), progress)
 
     def undo(self, run_id: str, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """Take back what one run wrote, or with ``dry_run`` the plan of that. Raises ``StateError`` for a run that is

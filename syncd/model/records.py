@@ -197,7 +197,7 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     where one rate holds for the whole document. ``transaction_number`` is the numeric part of QBO's number (R-28).
     ``exchange_rate`` is the source's own rate, home units for one unit of ``currency`` (R-20). ``save`` and ``remove``
     are the tick boxes of the source: send it to QBO, and take it out of there when it is withdrawn or deleted (R-2,
-    R-45).
+    R-45). ``mailed`` is when QBO mailed it last, as QBO writes it; empty: it did not (QBO only).
     """
 
     id: str
@@ -224,6 +224,7 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    mailed: str = ""
 
 
 class CreditNote(msgspec.Struct, frozen=True, tag="credit_note", omit_defaults=True):

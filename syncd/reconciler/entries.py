@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -41,7 +42,8 @@ class Entry(msgspec.Struct, frozen=True):
     hold: where the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
     ``claimed`` is QBO's id of an unlinked record, where the source or the settings say it: the candidate of that id is
     certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since.
-    ``pushed``: a person asked that it goes out now.
+    ``pushed``: a person asked that it goes out now. ``mail``: and that QBO mails it (``asked``); that is owed since it
+    was copied (``owed``); or nobody knows whether it was done (``unclear``).
     """
 
     kind: Kind
@@ -55,6 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
     claimed: str = ""
     undone: bool = False
     pushed: bool = False
+    mail: Literal["", "asked", "owed", "unclear"] = ""
 
 
 class SideCapability(msgspec.Struct, frozen=True):

@@ -72,6 +72,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     undoes: str = ""
     """The journal's id of the write that this takes back. ``record`` then is what the side held before, and names
     others by the ids of that very side; the writer does not translate it."""
+    mails: bool = False
+    """It is to be mailed once this is done."""
 
     @property
     def key(self) -> tuple[Kind, str, str]:

@@ -51,6 +51,10 @@ class _Tax(msgspec.Struct, rename="pascal"):
     tax_line: list[_TaxLine] | None = None
 
 
+class _Delivery(msgspec.Struct, rename="pascal"):
+    delivery_time: str | None = None
+
+
 class _Form(msgspec.Struct, rename="pascal"):
     id: str
     sync_token: str
@@ -70,6 +74,8 @@ class _Form(msgspec.Struct, rename="pascal"):
     bill_addr: WireAddress | None = None
     bill_email: WireEmail | None = None
     bill_email_cc: WireEmail | None = None
+    email_status: str | None = None
+    delivery_info: _Delivery | None = None
 
 
 class _Amounts(msgspec.Struct):
@@ -128,7 +134,15 @@ def _invoice(form: _Form, reading: Reading) -> tuple[Invoice, str]:
         tax_rate=_rate(form, money.tax, reading),
         tax_inclusive=money.inclusive,
         transaction_number=transaction_number(number),
+        mailed=_mailed(form),
     ), form.sync_token
+
+
+def _mailed(form: _Form) -> str:
+    """When QBO mailed it last (entities.md 4.3)."""
+    if form.email_status != "EmailSent":
+        return ""
+    return (form.delivery_info.delivery_time if form.delivery_info else "") or "at an unknown time"
 
 
 def _credit_note(form: _Form, reading: Reading) -> tuple[CreditNote, str]:
