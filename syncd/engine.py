@@ -20,7 +20,7 @@ from syncd.cycle import Cycle, scope_digest
 from syncd.epoch import Witness
 from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, StateError, SyncdError
 from syncd.expenses import BillingSource
-from syncd.grant import GrantWatch, StoredGrant, grant_findings
+from syncd.grant import GrantWatch, StoredGrant, grant_findings, refuse_ended
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
 from syncd.model.lens import Projection
@@ -174,6 +174,7 @@ class Engine:
 
     def _run(self, request: CycleRequest, progress: Progress | None, *, approved: Plan | None = None) -> CycleReport:
         try:
+            refuse_ended(self._grant)
             report = self._cycle.run(request, progress, approved=approved)
         except SyncdError as error:
             if not request.dry_run:
@@ -200,6 +201,7 @@ class Engine:
         """Compare everything; write nothing to either side."""
         parts = self._parts
         started = parts.clock.monotonic()
+        refuse_ended(self._grant)
         facts = parts.books.facts(refresh=True)
         auditor = Auditor(
             company=parts.company,
