@@ -112,12 +112,15 @@ class ToQbo(Draft):
 
     def _would_overwrite(self, fields: frozenset[str], reason: str = "") -> bool:
         """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
-        source said nothing until now, what QuickBooks has is its own default, and no edit."""
+        source said nothing until now, what QuickBooks has is its own default, and no edit.
+
+        Where a person wants it to be as the source has it, money, dates and whose it is are asked about in any case."""
         if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
             return False
-        kept = frozenset(name for name in fields if self._known.source_base.get(name))
-        if not reason:  # nothing is to be sent: only what matters is worth asking about
-            kept &= {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
+        matters = {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
+        theirs = frozenset(name for name in fields if self._known.source_base.get(name))
+        left = (theirs | self._accepted()) & matters if self._entry.pushed else frozenset()
+        kept = theirs | left if reason else left  # else nothing is to be sent
         if kept:
             before = f"{reason}, but " if reason else ""
             self._hold(f"{before}QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")
