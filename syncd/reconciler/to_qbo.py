@@ -25,6 +25,9 @@ class ToQbo(Draft):
         if record is None:
             self._hold("the source has not been read, so nothing can be created from it", wait=True)
             return
+        if self._policy.asked_only and not self._entry.pushed and not self._by_person():
+            self._planned.unchanged += 1  # found by no mark it has, and nobody asked for it
+            return
         makes = Verb.CREATE in self._policy.verbs.get(Side.QBO, frozenset()) and record.id != DEFAULT_KEY
         if self._spec.link_only and not makes:
             self._link_named(record)
