@@ -135,7 +135,8 @@ def test_the_currency_is_not_sent_and_another_one_than_the_customers_is_held(mak
 
 
 @pytest.mark.behaviour("O-19")
-def test_payments_in_quickbooks_appear_in_the_source_and_none_goes_out(world: World) -> None:
+def test_payments_in_quickbooks_appear_in_the_source_and_none_goes_out(make: Make) -> None:
+    world = make(profile="onedesk", settings=SETTINGS, source_options={"overlap_seconds": 0})
     design, ada = world.item("Design"), world.client("Ada Ltd")
     invoice = world.invoice(ada, "INV-1", ("100.00", "Logo", design))
     push(world, "INV-1")
