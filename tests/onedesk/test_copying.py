@@ -6,11 +6,26 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from syncd.errors import StateError
 from syncd.model.records import Kind
-from tests.e2e.helpers import answer, at_rest, born, change, configure, held, held_one, lines_of, row, snapshot, syncd
+from tests.e2e.helpers import (
+    answer,
+    at_rest,
+    bill,
+    born,
+    change,
+    configure,
+    customer,
+    held,
+    held_one,
+    lines_of,
+    row,
+    snapshot,
+    syncd,
+)
 from tests.onedesk.conftest import SETTINGS, Make, push
 from tests.support.world import World
 
@@ -263,8 +278,6 @@ def test_withdrawn_or_void_in_the_source_the_copy_stays_and_is_used_again(world:
 
 @pytest.mark.behaviour("X-6")
 def test_a_number_that_is_taken_is_adopted_or_held_and_never_doubled(world: World) -> None:
-    from tests.e2e.helpers import bill, customer
-
     ada = world.client("Ada Ltd")
     there = customer(world, "Ada Ltd")
     bill(world, there, "INV-1", ("100.00", "Work"))
@@ -279,8 +292,6 @@ def test_a_number_that_is_taken_is_adopted_or_held_and_never_doubled(world: Worl
 
 
 def test_with_push_on_publish_it_goes_out_by_itself(make: Make) -> None:
-    import msgspec
-
     world = make(profile="onedesk", settings=msgspec.structs.replace(SETTINGS, push_on="publish"))
     world.invoice(world.client("Ada Ltd"), "INV-1", ("100.00", "Work", world.item("Design")))
     world.run()
@@ -311,3 +322,27 @@ def test_what_was_copied_before_is_found_again_by_its_mark(world: World) -> None
     assert world.one("Invoice")["Id"] == there["Id"]
     assert world.one("Invoice")["CustomerMemo"]["value"] == "Again"
     assert born(world, "Invoice") == {"INV-1": 1}
+
+
+def test_a_mark_that_is_another_invoices_makes_no_copy(world: World) -> None:
+    """Whatever the mark says: what nobody asked for is not created."""
+    copied(world)
+    there = world.one("Invoice")
+    world.invoice(1, "INV-2", ("10.00", "Logo", 1), qbo_id=there["Id"], business_unit="other")
+    world.run()
+    assert [i["DocNumber"] for i in world.books("Invoice")] == ["INV-1"]
+    at_rest(world)
+
+
+def test_many_that_wait_are_no_mass_change(make: Make) -> None:
+    world = make(profile="onedesk", settings=msgspec.structs.replace(SETTINGS, push_on="publish"))
+    ada, design = world.client("Ada Ltd"), world.item("Design")
+    for number in range(25):
+        world.invoice(ada, f"INV-{number}", ("10.00", "Logo", design))
+    world.run()
+    world.adjust(push_on="button")
+    world.run(accept_config=True)
+    world.sql("UPDATE invoice SET notes = 'Season''s greetings'")
+    report = world.run()
+    assert (report.outcome, report.plan.brakes, len(report.plan.left_out)) == ("ok", (), 25)
+    at_rest(world)
