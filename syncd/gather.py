@@ -149,6 +149,7 @@ class Gatherer:
     def _take_dirty(self, dirty: Sequence[Dirty]) -> None:
         slots = [(d.kind, d.source_id, d.qbo_id) for d in dirty if d.kind in self._policy.kinds]
         slots += [slot for slot in self._words if slot[0] in self._policy.kinds]
+        tried = frozenset(record_name(d.kind, d.source_id, d.qbo_id) for d in dirty if d.attempts)
         by_kind: dict[Kind, list[Slot]] = defaultdict(list)
         for slot in slots:
             by_kind[slot[0]].append(slot)
@@ -158,6 +159,7 @@ class Gatherer:
                 # What is noted of a record of the source may name a look-alike in QBO: that is no pair.
                 slot = self._scene.slot(kind, source_id=source_id, qbo_id="" if source_id else qbo_id)
                 self._scene.seen[slot].forced = True
+                self._scene.seen[slot].tried = record_name(kind, source_id, qbo_id) in tried
 
     def _narrow(self) -> None:
         """Keep what the operator asked for (and, later, what that needs)."""
@@ -314,6 +316,7 @@ class Gatherer:
             asked=asked,
             claimed=self._look.claimed.get(slot, ""),
             undone=undone,
+            tried=seen.tried,
         )
 
 

@@ -69,6 +69,7 @@ class Seen(msgspec.Struct):
     qbo: Observation | None = None
     link: Link | None = None
     forced: bool = False
+    tried: bool = False
 
 
 class Gathered(msgspec.Struct, frozen=True):

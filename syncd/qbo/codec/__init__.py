@@ -12,7 +12,18 @@ from types import MappingProxyType
 import msgspec
 
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Bill, Client, CreditApplication, CreditNote, Invoice, Kind, Payment, Record, Vendor
+from syncd.model.records import (
+    Bill,
+    Client,
+    CreditApplication,
+    CreditNote,
+    Estimate,
+    Invoice,
+    Kind,
+    Payment,
+    Record,
+    Vendor,
+)
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.qbo.codec import bill, credit_application, form_body, forms, named, party, payment
@@ -59,6 +70,7 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
         Kind.CLIENT: Codec(party.CUSTOMER, party.decode_client),
         Kind.PROJECT: Codec(party.CUSTOMER, named.decode_project, named.is_project),
         Kind.VENDOR: Codec(party.VENDOR, party.decode_vendor),
+        Kind.ESTIMATE: Codec(forms.ESTIMATE, forms.decode_estimate),
         Kind.INVOICE: Codec(forms.INVOICE, forms.decode_invoice),
         Kind.CREDIT_NOTE: Codec(forms.CREDIT_MEMO, forms.decode_credit_note),
         Kind.PAYMENT: Codec(payment.ENTITY, payment.decode),
@@ -98,7 +110,7 @@ def _create(record: Record | None, wishes: Wishes) -> Json | None:
     match record:
         case Client() | Vendor():
             return party.create(record, wishes)
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return form_body.create(record, wishes)
         case Payment():
             return payment.create(record, wishes)
@@ -114,7 +126,7 @@ def _update(record: Record | None, wishes: Wishes, current: Json) -> Json | None
     match record:
         case Client() | Vendor():
             return party.update(record, wishes, current)
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return form_body.update(record, wishes, current)
         case Payment():
             return payment.update(record, wishes, current)
