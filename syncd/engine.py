@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from syncd import log, profiles
+from syncd import log
 from syncd.audit import Auditor
 from syncd.checkup import check_books
 from syncd.clock import Clock
@@ -32,6 +32,7 @@ from syncd.owing import SORTS, oldest, owed
 from syncd.parts import Parts
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
+from syncd.pushing import pushable
 from syncd.qbo.books import Books
 from syncd.reconciler.billing import Billed
 from syncd.reconciler.plan import Operation, Plan
@@ -101,7 +102,7 @@ class Engine:
             source = BillingSource(
                 source, company.settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
             )
-        policy = _for_source(profiles.load(company.profile, company.settings), source, company.limits)
+        policy = _for_source(company.policy(), source, company.limits)
 
         def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
             metrics.records_written.labels(company.name, kind, side, verb, result).inc()
@@ -140,6 +141,14 @@ class Engine:
         that was never saved there."""
         request = CycleRequest(dry_run=dry_run, reload=slots_of(self._parts, kind, name))
         return self.reconcile(request, progress)
+
+    def push(
+        self, kind: Kind, name: str, request: CycleRequest | None = None, progress: Progress | None = None
+    ) -> CycleReport:
+        """Send one record of the source to QBO now, because a person asks for it (O-10, O-14, V-12, V-19). Raises
+        ``StateError`` for one that does not belong there, or that nobody can tell from another."""
+        wanted = pushable(self._parts, kind, name)
+        return self.reconcile(msgspec.structs.replace(request or CycleRequest(), push=wanted), progress)
 
     def undo(self, run_id: str, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """Take back what one run wrote, or with ``dry_run`` the plan of that. Raises ``StateError`` for a run that is

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
+
+UpdateWay: TypeAlias = Literal["qbo_wins", "source_wins", "overwrite", "frozen", "manual"]
+"""Who is followed after both sides agreed (X-1). ``qbo_wins``: whichever side changed; QuickBooks where both changed
+the same field. ``source_wins``: the source, field by field; what QuickBooks changed besides is recorded and left.
+``overwrite``: the source, with the whole record. ``frozen``: neither, what is in QuickBooks is not changed any more.
+``manual``: every change waits for a person."""
 
 
 class BooksFacts(msgspec.Struct, frozen=True):
@@ -94,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True):
     """The dates of the expenses that do, both included; None: no limit (R-95)."""
     expense_bills_by: Literal["report", "run"] = "report"
     """One bill for each expense report, or one for everything that is new in a run; always one member and currency."""
+    update_policy: dict[str, UpdateWay] = msgspec.field(default_factory=dict)
+    """By kind, who is followed after a change, in place of what the profile says (X-1)."""
     allow_tax_drop: bool = False
     allow_discount_drop: bool = False
     sync_start_date: date | None = None

@@ -41,8 +41,9 @@ class Entry(msgspec.Struct, frozen=True):
     person answered to a hold: retry, accept-source, accept-qbo or ignore; or reload. ``asked`` is the case of that
     hold: where the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
     ``claimed`` is QBO's id of an unlinked record, where the source or the settings say it: the candidate of that id is
-    certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since. ``tried``:
-    something was to be done with it before, and could not be.
+    certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since.
+    ``tried``: something was to be done with it before, and could not be. ``pushed``: a person asked that it goes out
+    now.
     """
 
     kind: Kind
@@ -56,6 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
     claimed: str = ""
     undone: bool = False
     tried: bool = False
+    pushed: bool = False
 
 
 class SideCapability(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd.model.checks import problems as problems_of
+from syncd.model.lens import differing
 from syncd.model.observations import Present, Problem
 from syncd.model.records import UNSET, Invoice, Kind, Record, Side
 from syncd.model.references import party
@@ -55,16 +56,31 @@ class ToQbo(Marks):
         changed = self._seen.source_changed or self._seen.differences
         if self._entry.word == "accept-source":
             changed = self._seen.differences
-        self._push(changed, f"the source changed {explain.words(changed)}")
+        reason = f"the source changed {explain.words(changed)}"
+        if self._policy.overwrites:
+            theirs = self._overwritten() - changed
+            if theirs:
+                reason += f"; what QuickBooks has otherwise in {explain.words(theirs)} is overwritten"
+            changed |= theirs
+        self._push(changed, reason)
+
+    def _overwritten(self) -> frozenset[str]:
+        """Everything in which QuickBooks' record is another one, but for what QuickBooks decides or never changes."""
+        apart = differing(self._seen.source, self._seen.qbo) - frozenset(self._spec.fixed)
+        return frozenset(name for name in apart if self._owner(name) is not Owner.RETURNED)
 
     def _push(self, changed: frozenset[str], reason: str) -> None:
         record, partner = self._seen.source_record, self._seen.partner
         if record is None or partner is None:
             self._hold("both sides must be read before a change can be sent", wait=True)
             return
-        changed = self._without_marks(changed, record, partner)
+        rest = self._without_marks(changed, record, partner)
+        if rest or not changed:
+            self._push_content(rest, reason, record, partner)
+
+    def _push_content(self, changed: frozenset[str], reason: str, record: Record, partner: Present) -> None:
         leave = self._policy.leave_foreign and (self._known is None or self._known.created_by is not Side.QBO)
-        if changed and (leave or all(self._owner(name) is Owner.KEEP for name in changed)):
+        if leave or all(self._owner(name) is Owner.KEEP for name in changed):
             self._state(
                 Verb.LINK if self._known is None else Verb.REBASE,
                 f"the source changed {explain.words(changed)}; the policy leaves the record in QuickBooks alone",
@@ -72,11 +88,9 @@ class ToQbo(Marks):
             )
             return
         fields = widen(self._kind, changed) & self._seen.source.keys()
-        kept = fields & self._accepted() if self._policy.keep_qbo_edits and not self._by_person() else frozenset()
-        if kept:
-            self._hold(f"{reason}, but QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")
+        if self._would_overwrite(fields & self._accepted(), reason):
             return
-        if not changed or self._never_pushed(changed, fields) or not self._allowed(Side.QBO, Verb.UPDATE):
+        if self._never_pushed(changed, fields) or not self._allowed(Side.QBO, Verb.UPDATE):
             return
         ready, after = self._sendable(record)
         if not ready or self._frozen(Verb.UPDATE, fields):
@@ -109,6 +123,19 @@ class ToQbo(Marks):
             return changed - marks
         self._hold(said, wait=step is not Step.HELD, heard=step is Step.DONE)
         return frozenset()
+
+    def _would_overwrite(self, fields: frozenset[str], reason: str = "") -> bool:
+        """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
+        source said nothing until now, what QuickBooks has is its own default, and no edit."""
+        if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
+            return False
+        kept = frozenset(name for name in fields if self._known.source_base.get(name))
+        if not reason:  # nothing is to be sent: only what matters is worth asking about
+            kept &= {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
+        if kept:
+            before = f"{reason}, but " if reason else ""
+            self._hold(f"{before}QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")
+        return bool(kept)
 
     def _lacking(self, fields: frozenset[str]) -> frozenset[str]:
         """Of these, what QBO decides and the source says nothing about: that is no wish to empty it in QBO."""
