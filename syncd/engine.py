@@ -223,7 +223,7 @@ class Engine:
         name = pinned.realm_name if pinned is not None else ""
         return [
             *parts.source.check(),
-            *check_books(parts.books, parts.settings, parts.source, pinned_name=name),
+            *check_books(parts.books, parts.settings, parts.source, parts.policy, pinned_name=name),
             *grant_findings(self._grant.load(), parts.clock.now()),
         ]
 

@@ -248,7 +248,7 @@ class Executor:
         kept_id = operation.qbo_id
         if operation.undoes:
             kept_id = str(getattr(record, "external_id", ""))
-        elif record is not None and operation.verb in {Verb.CREATE, Verb.UPDATE}:
+        elif record is not None and not operation.alone and operation.verb in {Verb.CREATE, Verb.UPDATE}:
             record = to_source_ids(
                 record,
                 source_id=operation.source_id,

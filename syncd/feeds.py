@@ -46,6 +46,7 @@ def observe(parts: Parts, request: CycleRequest) -> Observed:
     books, qbo_cursor = None, before.qbo
     if before.qbo is None:
         qbo_cursor = parts.books.server_time()
+        books = _first_look(parts, qbo_cursor)
     else:
         books = parts.books.changes(before.qbo, sorted(kinds))
         qbo_cursor = before.qbo if books.unknown else books.cursor
@@ -61,6 +62,12 @@ def observe(parts: Parts, request: CycleRequest) -> Observed:
     counts = {kind.value: count for kind, count in changes.counts.items()}
     cursors = Cursors(qbo=qbo_cursor, source=changes.watermark, counts=counts)
     return Observed(changes=changes, books=books, dirty=dirty, cursors=cursors, before=before)
+
+
+def _first_look(parts: Parts, now: datetime) -> BooksChanges | None:
+    """What a company that is new gets from QBO besides what is looked for one by one: all of some kinds (V-17)."""
+    kinds = [kind for kind, rules in parts.policy.kinds.items() if rules.at_first]
+    return parts.books.everything(kinds, now) if kinds else None
 
 
 def _has_news(changes: SourceChanges, books: BooksChanges | None) -> bool:

@@ -152,6 +152,7 @@ class Gatherer:
 
     def _take_dirty(self, dirty: Sequence[Dirty]) -> None:
         slots = [(d.kind, d.source_id, d.qbo_id) for d in dirty if d.kind in self._policy.kinds]
+        tried = frozenset(record_name(d.kind, d.source_id, d.qbo_id) for d in dirty if d.attempts)
         slots += [slot for slot in (*self._words, *self._asked) if slot[0] in self._policy.kinds]
         asked = {record_name(d.kind, d.source_id, d.qbo_id): d.asked for d in dirty if d.asked}
         asked |= {record_name(*slot): word for slot, word in self._asked.items()}
@@ -164,6 +165,7 @@ class Gatherer:
                 # What is noted of a record of the source may name a look-alike in QBO: that is no pair.
                 slot = self._scene.slot(kind, source_id=source_id, qbo_id="" if source_id else qbo_id)
                 self._scene.seen[slot].forced = True
+                self._scene.seen[slot].tried = record_name(kind, source_id, qbo_id) in tried
                 self._scene.seen[slot].asked = asked.get(record_name(kind, source_id, qbo_id), "")
 
     def _narrow(self) -> None:
@@ -323,6 +325,7 @@ class Gatherer:
             asked=asked,
             claimed=self._look.claimed.get(slot, ""),
             undone=undone,
+            tried=seen.tried,
             pushed=bool(seen.asked),
         )
 

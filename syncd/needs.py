@@ -10,8 +10,18 @@ from syncd.links import LinkBook
 from syncd.model.facts import Settings
 from syncd.model.observations import Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.references import amount_of, is_name, names_in, party, qbo_references, references, stand_in
+from syncd.model.references import (
+    amount_of,
+    is_name,
+    mapped_name,
+    names_in,
+    party,
+    qbo_references,
+    references,
+    stand_in,
+)
 from syncd.model.spec import SPECS
+from syncd.model.values import name_key
 from syncd.namesakes import namesakes
 from syncd.reconciler.policy import Answer, Case, Owner, Policy
 from syncd.scene import Scene
@@ -40,6 +50,7 @@ class Needs:
         """Read what is missing into the scene."""
         self._bring_imported()
         self._bring_twins()
+        self._bring_same_names()
         self._bring_namesakes()
         self._bring_needed()
         self._bring_unsettled()
@@ -68,6 +79,24 @@ class Needs:
                 if not self._links.to_qbo(kind, each.record.id) and not self._was_read(kind, each.record.id):
                     self._scene.seen[self._scene.slot(kind, source_id=each.record.id)].source = each
         self._scene.load_references(Side.SOURCE)
+
+    def _bring_same_names(self) -> None:
+        """Records of the source called like one of QBO's that could not be brought in before, and is to be now: people
+        may have entered it by themselves meanwhile."""
+        names: dict[Kind, set[str]] = defaultdict(set)
+        for (kind, source_id, _), seen in self._scene.seen.items():
+            waits = seen.tried and seen.link is None and not source_id and self._policy.kinds[kind].at_first
+            if waits and isinstance(seen.qbo, Present):
+                names[kind].add(name_key(getattr(seen.qbo.record, "name", "")))
+        for kind, wanted in names.items():
+            for each in self._source.scan(kind):
+                if isinstance(each, Present) and self._called(kind, each.record) in wanted:
+                    self._scene.load(kind, source_ids=[each.record.id])
+                    here = self._scene.seen[self._scene.slot(kind, source_id=each.record.id)]
+                    here.source = here.source or each
+
+    def _called(self, kind: Kind, record: Record) -> str:
+        return name_key(mapped_name(kind, getattr(record, "name", ""), self._settings))
 
     def _bring_namesakes(self) -> None:
         """Items and payment methods of the source that records of QBO name, and that nothing is linked with so far."""

@@ -14,6 +14,7 @@ from syncd.model.lens import Lens
 from syncd.model.records import Kind, Side
 from syncd.model.references import NAMED
 from syncd.model.spec import SPECS
+from syncd.paidmarks import payments_on
 from syncd.parts import Parts
 from syncd.reconciler.entries import SideCapability, View
 from syncd.report import CycleRequest
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
 
 def lens_of(parts: Parts, facts: BooksFacts) -> Lens:
     """The lens of a company: what its source holds, put beside what QBO is set to."""
-    held = {kind: capability.fields for kind, capability in parts.source.capabilities().items()}
+    held = {kind: c.fields - _unwanted(parts, kind) for kind, c in parts.source.capabilities().items()}
     for kind in NAMED:
         held.setdefault(kind, frozenset({"name"}))
     return Lens(held, facts, parts.settings)
+
+
+def _unwanted(parts: Parts, kind: Kind) -> frozenset[str]:
+    """The marks of a kind that the profile does not keep in agreement."""
+    policy = parts.policy.kinds.get(kind)
+    return frozenset(SPECS[kind].marks) - (policy.marks if policy is not None else frozenset())
 
 
 def look_out(
@@ -80,6 +87,9 @@ def look_out(
         defaults=defaults,
         no_default=no_default,
         label_of=links.label,
+        first=observed.before.qbo is None,
+        today=parts.clock.now().date(),
+        payments=payments_on(parts, links, gathered.entries),
     )
     return view, gathered, observed
 

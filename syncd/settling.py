@@ -15,7 +15,7 @@ from syncd.model.records import Kind, Record, Side
 from syncd.model.references import pending
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
-from syncd.reconciler.base import advance, as_written, untellable
+from syncd.reconciler.base import advance, as_written, unmarked, untellable
 from syncd.reconciler.cases import ACTIONS
 from syncd.reconciler.explain import show
 from syncd.reconciler.plan import Operation
@@ -102,7 +102,10 @@ class Settler:
             return
         link = self._state_link(operation)
         self._put(tally, link)
-        tally.clean.append(operation.key)
+        if operation.writes_back or _mark_open(operation, link):
+            self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
+        else:
+            tally.clean.append(operation.key)
         tally.unheld.append(operation.key)
         tally.history.append(self._event(operation, DONE, before={}, after=link.source_base))
 
@@ -114,6 +117,8 @@ class Settler:
         if state is not LinkState.LINKED and known is not None:
             return msgspec.structs.replace(known, state=state, source_version=operation.expected_source)
         source = operation.source_base or self._source_projection(operation)
+        if known is None:
+            source = unmarked(operation.kind, source, operation.qbo_base)
         return Link(
             company=self._company,
             kind=operation.kind,
@@ -137,6 +142,8 @@ class Settler:
             self._remark(operation, reason)
             return
         known = self._links.link(operation.kind, operation.source_id)
+        if operation.heard:
+            tally.unheld.append(operation.key)
         if not operation.wait or operation.blocked_by:
             tally.held.append(
                 Held(
@@ -189,6 +196,8 @@ class Settler:
         ``edited``: people may have changed the record before ``after`` was read."""
         note = left_at(after.version) if isinstance(after, Present) else ""
         tally.outcomes.append(JournalOutcome(journal_id, JournalState.CONFIRMED, note=note, tid=tid))
+        if operation.alone:
+            return self._on_its_own(tally, operation, journal_id, after)
         known = self._link_of(operation)
         if operation.undoes:
             return self._undone(tally, operation, known, journal_id, after, tid)
@@ -224,12 +233,21 @@ class Settler:
             tally.unheld.extend(sorted(keys))  # whatever it waited for, it was written now
         if kept:
             self.again(tally, operation, f"{', '.join(sorted(kept))} was written and is as it was before")
-        elif operation.writes_back or apart:
+        elif operation.writes_back or apart or _mark_open(operation, link):
             # Not done yet, and a stop at this very moment must not make it forgotten: no feed will mention it again.
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
         elif not held:
             tally.clean.extend(sorted(keys))
         return link
+
+    def _on_its_own(self, tally: Tally, operation: Operation, journal_id: str, after: Present | Absent) -> Link:
+        """A record that was entered in the source, or removed from it, on somebody's behalf: looked at next, like any
+        other that people entered or removed."""
+        source_id = after.record.id if isinstance(after, Present) else operation.source_id
+        of = msgspec.structs.replace(operation, source_id=source_id)
+        self.again(tally, of, "it was entered or removed on somebody's behalf", at_once=True)
+        tally.history.append(self._event(of, DONE, before={}, journal_id=journal_id))
+        return Link(self._company, operation.kind, source_id, operation.qbo_id, label=operation.label)
 
     @staticmethod
     def _still_apart(link: Link) -> bool:
@@ -300,7 +318,7 @@ class Settler:
             state=LinkState.LINKED,
             source_version=source_version,
             qbo_version=qbo_version,
-            source_base=settled.source,
+            source_base=unmarked(kind, settled.source, settled.qbo) if fresh or known is None else settled.source,
             qbo_base=settled.qbo,
             accepted=tuple(sorted(settled.accepted - {*operation.writes_back, *operation.awaits})),
             created_by=operation.side if fresh else known.created_by if known is not None else None,
@@ -429,6 +447,13 @@ class Settler:
             tid=tid,
             run_id=self._run_id,
         )
+
+
+def _mark_open(operation: Operation, link: Link) -> bool:
+    """Whether the source says something else than QBO of what nobody writes there: that is yet to be seen to."""
+    said = operation.source_base
+    derived = (name for name in SPECS[link.kind].derived if name in said and name in link.source_base)
+    return link.state is LinkState.LINKED and any(said[name] != link.source_base[name] for name in derived)
 
 
 def _kept(

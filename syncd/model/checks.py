@@ -20,6 +20,7 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Form,
     Invoice,
     Item,
@@ -46,10 +47,10 @@ def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Pro
             found = _item(record, settings)
         case Client() | Vendor():
             found = _party(record, facts, settings)
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             found = _form(record, facts, settings)
         case Payment():
-            found = _payment(record, facts)
+            found = _payment(record, facts) + _named_account(record, settings)
         case CreditApplication():
             found = _credit_application(record, facts)
         case Bill():
@@ -359,7 +360,7 @@ def _sum(record: Form, currency: str) -> list[Problem]:
     """The total has to follow from the parts; QBO computes it itself and sends it back (F-18)."""
     found = [*_amount(record.total, currency, "total")]
     if record.total < 0:
-        other = "a credit note" if isinstance(record, Invoice) else "an invoice"
+        other = "an invoice" if isinstance(record, CreditNote) else "a credit note"
         found.append(_problem("total-negative", "total", "The total is negative.", f"Enter it as {other} instead."))
     parts = sum((round_money(line.amount, currency) for line in record.lines), _ZERO)
     computed = parts - round_money(_value(record.discount), currency)
@@ -378,7 +379,13 @@ def _sum(record: Form, currency: str) -> list[Problem]:
 
 
 def _noun(record: Form) -> str:
-    return "invoice" if isinstance(record, Invoice) else "credit note"
+    match record:
+        case Invoice():
+            return "invoice"
+        case Estimate():
+            return "estimate"
+        case _:
+            return "credit note"
 
 
 def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
@@ -424,6 +431,20 @@ def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
             )
         )
     return found
+
+
+def _named_account(record: Payment, settings: Settings) -> list[Problem]:
+    """C-V3: money that nobody entered, but a mark, goes to an account that somebody named."""
+    if record.by_mark is not True or settings.mark_paid_account or settings.deposit_account:
+        return []
+    return [
+        _problem(
+            "mark-account",
+            "amount",
+            "The invoice was marked as paid by hand, and no account is named that the money went to.",
+            "Set mark_paid_account (or deposit_account) to an account in QuickBooks.",
+        )
+    ]
 
 
 def _credit_application(record: CreditApplication, facts: BooksFacts) -> list[Problem]:

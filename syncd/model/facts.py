@@ -56,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True):
     tax_code_map: dict[str, str] = msgspec.field(default_factory=dict)
     customer_map: dict[str, str] = msgspec.field(default_factory=dict)
     item_map: dict[str, str] = msgspec.field(default_factory=dict)
+    line_type_map: dict[str, str] = msgspec.field(default_factory=dict)
+    """By the types of lines that the source knows, the item of QBO that each is billed as (V-4)."""
+    line_types: tuple[str, ...] = ()
+    """Those types, where the source calls them otherwise than the profile does; empty: as the profile says."""
     vendor_map: dict[str, str] = msgspec.field(default_factory=dict)
     category_map: dict[str, str] = msgspec.field(default_factory=dict)
     payment_method_map: dict[str, str] = msgspec.field(default_factory=dict)
@@ -68,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether QBO's document goes when the source withdraws or deletes it and does not say (R-45)."""
     remove_payment_on_delete: bool = True
     """The same for a payment (R-73)."""
+    on_source_delete: Literal["hold", "delete", "ignore"] = "hold"
+    """What becomes of QBO's record when the source deletes one of a profile that does not know tick boxes (C-V5)."""
     on_qbo_delete: Literal["hold", "unpublish", "ignore"] = "hold"
     """What becomes of the source's invoice when QBO's is deleted (C-R15)."""
     on_qbo_void: Literal["hold", "void", "ignore"] = "hold"
@@ -89,6 +95,14 @@ class Settings(msgspec.Struct, frozen=True):
     its customer's is then held (C-O5)."""
     send_via_qbo: bool = False
     """Whether QBO may be asked to mail an invoice (O-15, X-7). Nothing is ever mailed without a person asking."""
+    numbering: Literal["", "qbo", "source"] = ""
+    """Who numbers documents: with "source" nothing goes out that QBO would number itself (V-8); empty: as the profile
+    says."""
+    estimates: bool = False
+    """Whether estimates are sent (V-14)."""
+    mark_paid_account: str = ""
+    """Where the money lies that is entered because somebody marked an invoice as paid; empty: ``deposit_account``
+    (C-V3)."""
     rate_sources: tuple[Literal["qbo_on_date", "qbo_current", "source"], ...] = ("qbo_on_date", "qbo_current", "source")
     """Where the exchange rate of a foreign document comes from, in this order (R-20)."""
     discount_before_tax: bool = True

@@ -24,6 +24,7 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Form,
     Invoice,
     Kind,
@@ -31,6 +32,7 @@ from syncd.model.records import (
     Named,
     Payment,
     Record,
+    State,
     Vendor,
 )
 from syncd.model.references import category_key, is_text, item_key, mapped_name, method_key, project_key
@@ -50,7 +52,7 @@ Projection = dict[str, Canonical]
 Refs = Callable[[Kind, str], str]
 """Turns an id of the source into the id that QBO knows the record by; ``pending`` ids stand for records to come."""
 
-SOMETIMES = frozenset({"expenses", "reimbursed", "tax_rate", "transaction_number"})
+SOMETIMES = frozenset({"by_mark", "expenses", "paid", "reimbursed", "tax_rate", "transaction_number"})
 """Fields that a projection has only where its side tells them."""
 AMOUNT_COLUMN = 4
 """Place of the amount in a projected line, of whatever kind."""
@@ -81,6 +83,7 @@ class Lens:
             Kind.PAYMENT_METHOD: self._named,
             Kind.CATEGORY: self._named,
             Kind.PROJECT: self._named,
+            Kind.ESTIMATE: self._priced,
             Kind.INVOICE: self._invoice,
             Kind.CREDIT_NOTE: self._credit_note,
             Kind.PAYMENT: self._payment,
@@ -132,10 +135,16 @@ class Lens:
     # ---- documents
 
     def _invoice(self, record: Invoice, refs: Refs | None) -> Projection:
-        full = self._form(Kind.INVOICE, record, refs)
+        return self._keep(Kind.INVOICE, self._dated(Kind.INVOICE, record, refs) | _marks(record, refs))
+
+    def _priced(self, record: Estimate, refs: Refs | None) -> Projection:
+        return self._keep(Kind.ESTIMATE, self._dated(Kind.ESTIMATE, record, refs))
+
+    def _dated(self, kind: Kind, record: Invoice | Estimate, refs: Refs | None) -> Projection:
+        full = self._form(kind, record, refs)
         full["due_date"] = record.due_date.isoformat() if record.due_date is not UNSET else ""
         full["discount"] = values.money(self._discount(record, refs), self.currency(record))
-        return self._keep(Kind.INVOICE, full)
+        return full
 
     def _credit_note(self, record: CreditNote, refs: Refs | None) -> Projection:
         return self._keep(Kind.CREDIT_NOTE, self._form(Kind.CREDIT_NOTE, record, refs))
@@ -226,7 +235,9 @@ class Lens:
             "reference": values.cut(_text(record.reference), REFERENCE_LIMIT),
             "notes": values.cut(_text(record.notes), PAYMENT_NOTES_LIMIT),
         }
-        return self._keep(Kind.PAYMENT, full)
+        kept = self._keep(Kind.PAYMENT, full)
+        # In the source's half alone, and so remembered when the source has it no more (C-V3).
+        return kept | {"by_mark": "yes"} if refs is not None and record.by_mark is True else kept
 
     def _method(self, record: Payment, refs: Refs | None) -> str:
         if refs is None:
@@ -280,6 +291,15 @@ class Lens:
     def _keep(self, kind: Kind, full: Projection) -> Projection:
         held = self._held.get(kind, frozenset())
         return {name: value for name, value in full.items() if name in held}
+
+
+def _marks(record: Invoice, refs: Refs | None) -> Projection:
+    """What is marked on an invoice. Of a total of nothing nobody can say whether it is paid."""
+    sent = record.state is State.SENT if refs is not None else record.sent is True
+    found: Projection = {"sent": "yes" if sent else "no"}
+    if isinstance(record.paid, bool) and record.total:
+        found["paid"] = "yes" if record.paid else "no"
+    return found
 
 
 def _allocations(parts: tuple[Allocation, ...], currency: str, resolve: Refs) -> Canonical:

@@ -28,6 +28,7 @@ __all__ = [
     "CreditApplication",
     "CreditNote",
     "CreditUse",
+    "Estimate",
     "Expense",
     "Form",
     "Invoice",
@@ -66,6 +67,7 @@ class Kind(StrEnum):
     CLIENT = "client"
     PROJECT = "project"
     VENDOR = "vendor"
+    ESTIMATE = "estimate"
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
     PAYMENT = "payment"
@@ -75,10 +77,14 @@ class Kind(StrEnum):
 
 
 class State(StrEnum):
-    """Where a record stands in its life on the source side. QBO's records are ``LIVE`` or ``VOID``."""
+    """Where a record stands in its life on the source side. QBO's records are ``LIVE`` or ``VOID``.
+
+    ``PUBLISHED``: finished, for others to see. ``SENT``: it went to whoever it is for (V-10).
+    """
 
     DRAFT = "draft"
     PUBLISHED = "published"
+    SENT = "sent"
     LIVE = "live"
     VOID = "void"
 
@@ -157,6 +163,8 @@ class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
     created_here: bool = False
     external_id: str = ""
     contact: str | UnsetType = UNSET
+    parent: str = ""
+    """QBO's parent of a sub-customer, which is no customer of its own (entities.md 3.2); empty for all others."""
 
 
 class Vendor(msgspec.Struct, frozen=True, tag="vendor", omit_defaults=True):
@@ -197,7 +205,8 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     where one rate holds for the whole document. ``transaction_number`` is the numeric part of QBO's number (R-28).
     ``exchange_rate`` is the source's own rate, home units for one unit of ``currency`` (R-20). ``save`` and ``remove``
     are the tick boxes of the source: send it to QBO, and take it out of there when it is withdrawn or deleted (R-2,
-    R-45).
+    R-45). ``sent`` (QBO only; the source's is its ``state``) and ``paid`` are marks: that it went to the client, and
+    that nothing is open on it (V-10).
     """
 
     id: str
@@ -214,6 +223,37 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     tax: Decimal | UnsetType = UNSET
     tax_code: str | UnsetType = UNSET
     balance: Decimal | UnsetType = UNSET
+    external_id: str = ""
+    bill_to: Address | UnsetType = UNSET
+    emails: str | UnsetType = UNSET
+    cc_emails: str | UnsetType = UNSET
+    tax_rate: Decimal | UnsetType = UNSET
+    tax_inclusive: bool | UnsetType = UNSET
+    transaction_number: str | UnsetType = UNSET
+    exchange_rate: Decimal | UnsetType = UNSET
+    save: bool | UnsetType = UNSET
+    remove: bool | UnsetType = UNSET
+    sent: bool | UnsetType = UNSET
+    paid: bool | UnsetType = UNSET
+
+
+class Estimate(msgspec.Struct, frozen=True, tag="estimate", omit_defaults=True):
+    """A price that was named to a client; QBO's Estimate, which posts nothing (entities.md 4.4). Members as on
+    ``Invoice``; ``due_date`` is the day until which it holds, QBO's ExpirationDate."""
+
+    id: str
+    client: str
+    issue_date: date
+    total: Decimal
+    lines: tuple[Line, ...]
+    state: State = State.LIVE
+    number: str | UnsetType = UNSET
+    due_date: date | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    discount: Decimal | UnsetType = UNSET
+    tax: Decimal | UnsetType = UNSET
+    tax_code: str | UnsetType = UNSET
     external_id: str = ""
     bill_to: Address | UnsetType = UNSET
     emails: str | UnsetType = UNSET
@@ -277,7 +317,8 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", omit_defaults=True):
     ``amount`` is cash plus credit: ``credits`` say how much of it was no money but credit notes (R-53, R-64, C-R3), so
     that QBO's total is ``amount`` less the sum of ``credits``. ``method`` is the id of a payment method on its side,
     ``method_name`` its name. ``other_links`` counts applications to documents of other kinds (QBO only), which a plain
-    payment has none of. ``save`` and ``remove`` are tick boxes as on ``Invoice`` (R-50, R-73).
+    payment has none of. ``save`` and ``remove`` are tick boxes as on ``Invoice`` (R-50, R-73). ``by_mark`` (source
+    only): syncd entered it because the invoice was marked as paid by hand (C-V3).
     """
 
     id: str
@@ -297,6 +338,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", omit_defaults=True):
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    by_mark: bool | UnsetType = UNSET
 
     @property
     def cash(self) -> Decimal:
@@ -382,7 +424,7 @@ class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
 Named: TypeAlias = Item | TaxCode | PaymentMethod | Category | Project
 """Records that are only ever matched with one of QBO, by name, and never written."""
 Party: TypeAlias = Client | Vendor
-Form: TypeAlias = Invoice | CreditNote
+Form: TypeAlias = Invoice | Estimate | CreditNote
 """Documents with billed lines."""
 Record: TypeAlias = (
     Item
@@ -394,6 +436,7 @@ Record: TypeAlias = (
     | Vendor
     | Invoice
     | CreditNote
+    | Estimate
     | Payment
     | CreditApplication
     | Expense

@@ -16,6 +16,7 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Expense,
     Invoice,
     Item,
@@ -107,7 +108,7 @@ def is_text(line: Line) -> bool:
 def names_in(record: Record) -> dict[Reference, str]:
     """What a record of the source refers to that may be known by name alone, with the name (empty: known by id)."""
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             found = {(Kind.ITEM, item_key(line)): line.item_name for line in record.lines if not is_text(line)}
             if isinstance(record.tax_code, str) and record.tax_code.strip():
                 found[Kind.TAX_CODE, key_of("", record.tax_code)] = record.tax_code
@@ -131,7 +132,7 @@ def qbo_references(record: Record) -> frozenset[Reference]:
     """The records (kind, id of QBO) that a record of QBO refers to."""
     found = set(_documents(record))
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             found |= {(Kind.ITEM, line.item) for line in record.lines if line.item}
         case Payment():
             if isinstance(record.method, str) and record.method:
@@ -145,7 +146,7 @@ def qbo_references(record: Record) -> frozenset[Reference]:
 def _documents(record: Record) -> set[Reference]:
     """Those references that are ids on either side: parties and other documents."""
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return {(Kind.CLIENT, record.client)}
         case Payment():
             found = {(Kind.CLIENT, record.client)}
@@ -165,7 +166,7 @@ def _documents(record: Record) -> set[Reference]:
 def party(record: Record) -> Reference | None:
     """The client or vendor that a document belongs to."""
     match record:
-        case Invoice() | CreditNote() | Payment() | CreditApplication():
+        case Invoice() | Estimate() | CreditNote() | Payment() | CreditApplication():
             return (Kind.CLIENT, record.client)
         case Bill():
             return (Kind.VENDOR, record.vendor)
@@ -176,7 +177,7 @@ def party(record: Record) -> Reference | None:
 def dates_of(record: Record) -> tuple[date, ...]:
     """The dates that decide in which accounting period a record falls; none for lists."""
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return (record.issue_date,)
         case Payment() | CreditApplication() | Bill() | Expense():
             return (record.date,)
@@ -187,7 +188,7 @@ def dates_of(record: Record) -> tuple[date, ...]:
 def amount_of(record: Record) -> Decimal | None:
     """What a document is worth, in its own currency; None for lists."""
     match record:
-        case Invoice() | CreditNote() | Bill():
+        case Invoice() | Estimate() | CreditNote() | Bill():
             return record.total
         case Payment() | Expense():
             return record.amount
@@ -202,7 +203,7 @@ def label(record: Record) -> str:
     match record:
         case Client() | Vendor() | Item() | TaxCode() | PaymentMethod() | Category() | Project():
             return record.name or "(none)"
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return record.number if isinstance(record.number, str) and record.number else f"#{record.id}"
         case Payment():
             return record.reference if isinstance(record.reference, str) and record.reference else f"#{record.id}"
@@ -252,7 +253,7 @@ def claimed_id(kind: Kind, record: Record, settings: Settings) -> str:
 def _maps(settings: Settings) -> Mapping[Kind, Mapping[str, str]]:
     return {
         Kind.CLIENT: settings.customer_map,
-        Kind.ITEM: settings.item_map,
+        Kind.ITEM: settings.item_map | settings.line_type_map,
         Kind.VENDOR: settings.vendor_map,
         Kind.CATEGORY: settings.category_map,
         Kind.PAYMENT_METHOD: settings.payment_method_map,

@@ -8,7 +8,7 @@ from importlib import import_module
 from syncd.model.facts import Settings
 from syncd.reconciler.policy import Policy
 
-NAMES: tuple[str, ...] = ("ruddr", "onedesk")
+NAMES: tuple[str, ...] = ("ruddr", "ravetree", "onedesk")
 """The profiles that exist."""
 
 

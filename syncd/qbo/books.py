@@ -189,6 +189,11 @@ class Books:
             },
         )
 
+    def everything(self, kinds: Sequence[Kind], cursor: datetime) -> BooksChanges:
+        """Every record of these kinds, as changes read at ``cursor``. Raises ``QboUnavailable`` when incomplete."""
+        records = {kind: {_id_of(each): each for each in self.scan(kind)} for kind in kinds}
+        return BooksChanges(records=records, tombstones={}, unknown={}, cursor=cursor)
+
     def read(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present | Flawed | Absent | Unknown]:
         """These records as they are now; every id asked for is in the answer."""
         return self._read(kind, ids, Priority.READ)
@@ -347,3 +352,7 @@ class Books:
 
 def _absent(identity: str, entity: str) -> Absent:
     return Absent(identity, (f"a complete QuickBooks query for {entity} by id did not return it",))
+
+
+def _id_of(seen: Present | Flawed) -> str:
+    return seen.record.id if isinstance(seen, Present) else seen.id

@@ -26,6 +26,8 @@ class Named(Resolver, Protocol):
 
     def account_type(self, name: str) -> str: ...
 
+    def item_type(self, name: str) -> str: ...
+
 
 def check(facts: BooksFacts, settings: Settings, names: Named, find: Find) -> tuple[tuple[str, Problem], ...]:
     """Findings with their level. ``find`` looks for the customers and vendors of the maps."""
@@ -118,12 +120,14 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
         ("default_income_account", settings.default_income_account, names.account),
         ("tax_item", settings.tax_item, names.item),
         ("discount_item", settings.discount_item, names.item),
+        ("mark_paid_account", settings.mark_paid_account, names.account),
         ("default_tax_code", settings.default_tax_code, names.tax_code),
         ("exempt_tax_code", settings.exempt_tax_code, names.tax_code),
     ]
     maps: list[tuple[str, Mapping[str, str], Callable[[str], str]]] = [
         ("tax_code_map", settings.tax_code_map, names.tax_code),
         ("item_map", settings.item_map, names.item),
+        ("line_type_map", settings.line_type_map, names.item),
         ("category_map", settings.category_map, names.account),
         ("payment_method_map", settings.payment_method_map, names.payment_method),
     ]
@@ -133,6 +137,7 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
             if name:
                 look_up(name)
                 yield from _account_type(field, name, names)
+                yield from _item_type(field, name, names)
         except Unencodable as error:
             yield ERROR, Problem(error.code, error.message, error.remedy, field)
 
@@ -147,6 +152,7 @@ def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Pr
     if field.partition(".")[0] not in {
         "default_expense_account",
         "deposit_account",
+        "mark_paid_account",
         "discount_account",
         "default_income_account",
         "category_map",
@@ -157,10 +163,21 @@ def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Pr
         text = f"{field} names {name!r}, an account of the type {found}: what is billed would be no income."
         yield ERROR, Problem("account-type", text, "Choose an income account.", field)
         return
-    if found in _OWED or (field == "deposit_account" and found and found not in _DEPOSITS):
-        fits = "a bank account or Undeposited Funds" if field == "deposit_account" else "an income or expense account"
+    deposit = field in {"deposit_account", "mark_paid_account"}
+    if found in _OWED or (deposit and found and found not in _DEPOSITS):
+        fits = "a bank account or Undeposited Funds" if deposit else "an income or expense account"
         text = f"{field} names {name!r}, an account of the type {found}, which QuickBooks does not take there."
         yield ERROR, Problem("account-type", text, f"Choose {fits}.", field)
+
+
+def _item_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Problem]]:
+    """Types of lines are billed as services (V-4); goods would be taken from the stock with each invoice."""
+    if field.partition(".")[0] != "line_type_map":
+        return
+    found = names.item_type(name)
+    if found and found != "Service":
+        text = f"{field} names {name!r}, which is no service in QuickBooks but of the type {found}."
+        yield WARNING, Problem("item-type", text, "Choose a service, or expect what QuickBooks does with goods.", field)
 
 
 def _people(settings: Settings, find: Find) -> Iterator[tuple[str, Problem]]:

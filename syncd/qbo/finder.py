@@ -61,6 +61,7 @@ class Finder:
             Kind.TAX_CODE: self._named,
             Kind.PAYMENT_METHOD: self._named,
             Kind.CATEGORY: self._named,
+            Kind.ESTIMATE: self._forms,
             Kind.INVOICE: self._forms,
             Kind.CREDIT_NOTE: self._forms,
             Kind.PAYMENT: self._payments,

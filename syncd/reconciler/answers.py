@@ -6,6 +6,8 @@ from syncd.model.checks import unusable
 from syncd.model.lens import differing
 from syncd.model.observations import Absent, Flawed, Problem
 from syncd.model.records import Side
+from syncd.model.references import label
+from syncd.model.spec import DEFAULT_KEY
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import ALLOWED, BY_PERSON, DEFAULT
@@ -32,6 +34,8 @@ class Answers(ToQbo, ToSource):
         problems = self._problems()
         if problems:
             self._hold("; ".join(problem.text for problem in problems), problems=problems)
+        elif unknown := self._unlisted():
+            self._hold(unknown)
         else:
             getattr(self, f"_on_{self._answer(self._seen.case).value}")()
         self._finish()
@@ -61,6 +65,8 @@ class Answers(ToQbo, ToSource):
             return self._ticked(self._policy.withdrawn)
         if self._seen.voided and case is Case.SRC_GONE:
             return self._policy.source_void
+        if case is Case.SRC_GONE and self._known is not None and "by_mark" in self._known.source_base:
+            return Answer.DELETE_QBO  # it was syncd's own, and goes with the mark (C-V3)
         if case is Case.SRC_GONE:
             return self._ticked(self._said(case))
         if case is Case.ADOPT_DIFF and not self._seen.certain:
@@ -88,6 +94,16 @@ class Answers(ToQbo, ToSource):
                 return observation.problems
         return ()
 
+    def _unlisted(self) -> str:
+        """Why a record of this name has no counterpart, whatever QBO has (V-4); empty where it may have one."""
+        names, record = self._policy.only_names, self._seen.source_record
+        if names is None or record is None or getattr(record, "name", "").strip() in names:
+            return ""
+        if record.id == DEFAULT_KEY:
+            return "a line names no type, so nobody can say which item of QuickBooks it is"
+        said = f"lines of the type {label(record)!r} are mapped to no item in QuickBooks"
+        return f"{said} ([company.settings] line_type_map)"
+
     # ---- answers that write nothing
 
     def _on_none(self) -> None:
@@ -104,7 +120,8 @@ class Answers(ToQbo, ToSource):
         of the one before it): a stop came between the two writes."""
         record, capability, partner = self._seen.source_record, self._capability, self._seen.partner
         keeps = capability.external_id and Verb.UPDATE in capability.verbs
-        ours = self._known is not None and self._known.created_by is Side.QBO
+        known = self._known
+        ours = known is not None and (known.created_by is Side.QBO or self._policy.shows_link)
         if not keeps or not ours or partner is None or self._seen.case is not Case.IN_SYNC:
             return False
         return getattr(record, "external_id", partner.record.id) != partner.record.id
@@ -168,7 +185,8 @@ class Answers(ToQbo, ToSource):
         if found:
             self._hold("; ".join(problem.text for problem in found), problems=found)
             return
-        self._state(Verb.LINK, "the same record is already in QuickBooks; from now on the two are kept in agreement")
+        reason = "the same record is already in QuickBooks; from now on the two are kept in agreement"
+        self._state(Verb.LINK, reason)
 
     def _on_record(self) -> None:
         if self._entry.pushed and self._would_overwrite(self._seen.qbo_changed):
@@ -230,19 +248,36 @@ class Answers(ToQbo, ToSource):
             self._conflict()
             return
         changed = self._seen.qbo_changed
-        theirs = frozenset(name for name in changed if self._owner(name) in {Owner.QBO, Owner.RETURNED})
+        theirs = self._theirs(changed)
         rest = changed - theirs
-        if not self._policy.keep_qbo_edits and any(self._owner(name) is Owner.SOURCE for name in rest):
+        if self._not_left(rest):
             self._hold(f"QuickBooks changed {explain.words(rest)}, which the source decides")
         elif theirs:
             self._pull(theirs, f"QuickBooks changed {explain.words(theirs)}, and QuickBooks decides here")
         else:
             self._on_record()
 
+    def _theirs(self, changed: frozenset[str]) -> frozenset[str]:
+        """Those of the fields that QBO changed which the source takes over."""
+        raised = {name for name in changed if self._owner(name) is Owner.RAISED and self._seen.qbo.get(name) == "yes"}
+        return frozenset(name for name in changed if self._owner(name) in {Owner.QBO, Owner.RETURNED}) | raised
+
+    def _not_left(self, rest: frozenset[str]) -> bool:
+        """Whether what QBO changed in these fields, which the source decides, is for a person to look at."""
+        if rest & self._policy.never_left:
+            return True
+        return not self._policy.keep_qbo_edits and any(self._owner(name) is Owner.SOURCE for name in rest)
+
     def _on_merge(self) -> None:
-        mine, theirs = self._seen.source_changed, self._seen.qbo_changed
+        """What QBO changed in fields of the source, and what is left there, is recorded once the rest is done."""
+        mine, theirs = self._seen.source_changed, self._theirs(self._seen.qbo_changed)
+        rest = self._seen.qbo_changed - theirs
+        if self._not_left(rest):
+            self._hold(f"QuickBooks changed {explain.words(rest)}, which the source decides")
+            return
         why = "the two sides changed different fields"
-        self._pull(theirs, f"{why}; the source takes {explain.words(theirs)}")
+        if theirs:
+            self._pull(theirs, f"{why}; the source takes {explain.words(theirs)}")
         self._push(mine, f"{why}; QuickBooks takes {explain.words(mine)}")
 
     def _conflict(self) -> None:

@@ -13,9 +13,10 @@ from syncd.model.references import dates_of, label
 from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers
 from syncd.reconciler.entries import Entry, View
+from syncd.reconciler.imports import comes_in
 from syncd.reconciler.match import Shelf
 from syncd.reconciler.planned import Planned
-from syncd.reconciler.policy import Answer, Case, KindPolicy
+from syncd.reconciler.policy import Case, KindPolicy
 from syncd.reconciler.sight import Look, look
 
 _ADOPTING = frozenset({Case.ADOPT_EQUAL, Case.ADOPT_DIFF, Case.REBORN_BOTH})
@@ -45,18 +46,25 @@ class Decider:
                 if _only_in_qbo(entry) and isinstance(entry.qbo, Present)
             ),
         )
+        coming = {e.qbo.record.id for e in entries if isinstance(e.qbo, Present) and self._comes(e, policy)}
         for entry in entries:
             if is_left_alone(entry):
                 self.planned.unchanged += 1
                 continue
             one = look(entry, self._view, policy, self.planned.resolve, beside)
-            if not self._stays_home(one, policy, needed=source_id_of(entry) in wanted or entry.pushed):
+            needed = source_id_of(entry) in wanted or any(rival.record.id in coming for rival in one.rivals)
+            if not self._stays_home(one, policy, needed=needed or entry.pushed):
                 seen.append(one)
         for one in _claimed(kind, seen):
             if _only_in_qbo(one.entry) and one.partner and self.planned.concerns(kind, one.partner.record.id):
                 continue  # this very plan ties it to a record of the source: that says all there is to say
             self.planned.count_changes(one, awaited=policy.answers.get(Case.SRC_EDITED) is Answer.AWAIT)
             Answers(self.planned, self._view, policy, one).run()
+
+    def _comes(self, entry: Entry, policy: KindPolicy) -> bool:
+        """Whether a record that only QBO has may come into the source: then what fits it there is looked at as well,
+        although nothing needs it."""
+        return _only_in_qbo(entry) and comes_in(entry, policy, self._view)
 
     def _stays_home(self, seen: Look, policy: KindPolicy, *, needed: bool) -> bool:
         """Whether the record is none of QuickBooks' business: a draft never sent, or nothing that anybody needs."""
@@ -75,7 +83,7 @@ class Decider:
             unwanted = not policy.sends(record) or (policy.when_needed and not needed)
             return not called and (unwanted or before_start(record, self._view))
         if _only_in_qbo(entry) and isinstance(entry.qbo, Flawed):
-            if policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE:
+            if self._comes(entry, policy):
                 return False
             self.planned.count_ignored(entry.kind)
             return True

@@ -8,7 +8,7 @@ from syncd.model.observations import Absent, Flawed, Present, Problem
 from syncd.model.records import Record, Side
 from syncd.model.references import label
 from syncd.model.spec import SPECS
-from syncd.model.writes import Verb
+from syncd.model.writes import EXTERNAL_ID, Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import BY_PERSON
 from syncd.reconciler.entries import SideCapability, View
@@ -100,6 +100,7 @@ class Draft:
         problems: tuple[Problem, ...] = (),
         blocked_by: str = "",
         wait: bool = False,
+        heard: bool = False,
     ) -> None:
         base = self._operation(Side.STATE, Verb.HOLD, reason, record=self._seen.source_record)
         self._out.append(
@@ -109,6 +110,7 @@ class Draft:
                 problems=problems,
                 blocked_by=blocked_by,
                 wait=wait or bool(blocked_by),
+                heard=heard,
                 money=self._money(
                     self._seen.source_record or (self._seen.partner.record if self._seen.partner else None)
                 ),
@@ -126,11 +128,21 @@ class Draft:
     ) -> None:
         """``source_base``: what the source's half of the base is to be, where not what the source holds now."""
         operation = self._operation(
-            Side.STATE, verb, reason, record=self._seen.source_record, accepted=tuple(sorted(accepted))
+            Side.STATE,
+            verb,
+            reason,
+            record=self._seen.source_record,
+            accepted=tuple(sorted(accepted)),
+            writes_back=(EXTERNAL_ID,) if verb is Verb.LINK and self._shows_link() else (),
         )
         if source_base is not None:
             operation = _replace(operation, source_base=source_base)
         self._out.append(_replace(operation, qbo_id=qbo_id) if qbo_id else operation)
+
+    def _shows_link(self) -> bool:
+        """Whether the source is yet to be told which record of QBO, that was there before, it is linked with."""
+        able = self._policy.shows_link and self._capability.external_id and Verb.UPDATE in self._capability.verbs
+        return able and getattr(self._seen.source_record, EXTERNAL_ID, "") == ""
 
     def _finish(self) -> None:
         """Into the plan, all or nothing: where one part of what a record asks for is held, the record is held."""

@@ -26,6 +26,8 @@ _FIELD_WORDS = {
     "credits": "credit notes used",
     "method": "payment method",
     "reimbursed": "whether it is reimbursed",
+    "sent": "whether it was sent",
+    "paid": "whether it is paid",
 }
 _LINE_PARTS = {Kind.BILL: ("account", "description", "project", "", "amount")}
 _FORM_PARTS = ("item", "description", "quantity", "rate", "amount", "taxable")

@@ -103,6 +103,10 @@ def _whole_company(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
         why = "This is the first run of this company: it only plans until a person has read the plan."
         override = "syncd reconcile --approve-first-run, or syncd apply with the saved plan"
         yield _brake("first-run", why, doing, override)
+    if view.policy.unmapped:
+        missing = ", ".join(view.policy.unmapped)
+        why = f"Not every type of line is mapped to an item in QuickBooks; missing: {missing}."
+        yield _brake("line-types", why, doing, "complete [company.settings] line_type_map, then syncd check")
     if rails.scope_changed and not overrides.accept_config and doing:
         why = "Profile, mapping or settings changed since the last cycle, so comparisons may mean something else."
         yield _brake("scope-changed", why, doing, "syncd reconcile --accept-config")

@@ -72,6 +72,11 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     undoes: str = ""
     """The journal's id of the write that this takes back. ``record`` then is what the side held before, and names
     others by the ids of that very side; the writer does not translate it."""
+    alone: bool = False
+    """A write to the source of a record, in the source's ids, that goes its own way from there as if people had made or
+    removed it: no link is made or ended by it."""
+    heard: bool = False
+    """A hold that clears by itself, since what a person said of the record is being done."""
 
     @property
     def key(self) -> tuple[Kind, str, str]:

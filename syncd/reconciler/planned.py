@@ -84,6 +84,8 @@ class Planned:
     def add(self, operation: Operation) -> None:
         """Take an operation into the plan."""
         self.operations.append(operation)
+        if operation.alone:
+            return
         if operation.verb is not Verb.HOLD:
             self._concerned.add((operation.kind, operation.qbo_id))
         slot = (operation.kind, operation.source_id)

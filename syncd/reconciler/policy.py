@@ -75,12 +75,14 @@ class Answer(StrEnum):
 
 
 class Owner(StrEnum):
-    """Who decides a field. ``RETURNED``: QBO decides it and the source takes it back (numbers, totals, tax)."""
+    """Who decides a field. ``RETURNED``: QBO decides it and the source takes it back (numbers, totals, tax).
+    ``RAISED``: both do, but of QBO's only a "yes" counts: what was sent does not become unsent."""
 
     SOURCE = "source"
     QBO = "qbo"
     RETURNED = "returned"
     KEEP = "keep"
+    RAISED = "raised"
 
 
 class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,7 +99,12 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ``source_void``: the answer for a linked record that no longer flows, or is void in the source. ``ticked`` and
     ``unticked``: the answer where the withdrawn or removed record itself says whether it shall leave QBO.
     ``when_imported``: a record that only QBO has is brought into the source only if one that is brought in, too, or
-    changed in QBO, refers to it. ``overwrites``: a change of the source puts every field of it right in QBO, also what
+    changed in QBO, refers to it. ``at_first``: one is brought into the source at a company's first run alone; what both
+    have by then is linked, whether anything needs it or not. ``marks``: those of the kind's marks that are kept in
+    agreement. ``never_left``: fields of the source whose change in QBO is held even where others are recorded and left.
+    ``own_numbers``: nothing goes out that QBO would number itself. ``only_names``: records of any other name are held,
+    whatever QBO has (None: all names will do). ``shows_link``: the source is told QBO's id of what was matched, too.
+    ``overwrites``: a change of the source puts every field of it right in QBO, also what
     was changed there before and only recorded (B-41, C-B2). ``asked_only``: a record goes out only when a person asks
     for that very record (O-10). ``when_asked``: the answers in place of ``answers`` where a person did.
     """
@@ -117,6 +124,12 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ticked: Answer | None = None
     unticked: Answer | None = None
     when_imported: bool = False
+    at_first: bool = False
+    marks: frozenset[str] = frozenset()
+    never_left: frozenset[str] = frozenset()
+    own_numbers: bool = False
+    only_names: frozenset[str] | None = None
+    shows_link: bool = False
     overwrites: bool = False
     asked_only: bool = False
     when_asked: Mapping[Case, Answer] = {}
@@ -161,10 +174,12 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """All of a profile: its kinds, its brakes, and its name. ``contact_emails``: an invoice of the source that names no
-    address is for the client's own, that of its billing contact (O-18)."""
+    """All of a profile: its kinds, its brakes, and its name. ``unmapped``: types of lines that the settings map to no
+    item yet; nothing is done before they do (V-5). ``contact_emails``: an invoice of the source that names no address
+    is for the client's own, that of its billing contact (O-18)."""
 
     profile: str
     kinds: Mapping[Kind, KindPolicy]
     limits: Limits = Limits()
     contact_emails: bool = False
+    unmapped: tuple[str, ...] = ()

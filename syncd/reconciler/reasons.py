@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from syncd.model.observations import Present
-from syncd.model.records import Bill, CreditApplication, CreditNote, Invoice, Payment, Record
+from syncd.model.records import Bill, CreditApplication, CreditNote, Estimate, Invoice, Payment, Record, State
 from syncd.model.references import label
 from syncd.reconciler import explain
 from syncd.reconciler.policy import Case
@@ -21,8 +21,8 @@ def why_held(seen: Look) -> str:
 def why_created(record: Record) -> str:
     """The sentence for a create in QBO."""
     match record:
-        case Invoice() | CreditNote():
-            return "is published and not in QuickBooks yet"
+        case Estimate() | Invoice() | CreditNote():
+            return f"is {_STANDS.get(record.state, 'published')} and not in QuickBooks yet"
         case Payment():
             return "was entered in the source and is not in QuickBooks yet"
         case CreditApplication():
@@ -31,6 +31,9 @@ def why_created(record: Record) -> str:
             return "is owed for approved expenses and not in QuickBooks yet"
         case _:
             return "is needed by what is sent and not in QuickBooks yet"
+
+
+_STANDS = {State.DRAFT: "a draft", State.SENT: "sent"}
 
 
 def _named(candidate: Present | None) -> str:

@@ -68,6 +68,8 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
     changed_source = differing(source, known.source_base) if known is not None else frozenset()
     changed_qbo = differing(qbo, known.qbo_base) if known is not None else frozenset()
     differences = differing(source, qbo)
+    if known is None:  # what follows from other records is seen to once the two are linked
+        differences -= frozenset(SPECS[entry.kind].derived)
     open_differences = differences
     if known is not None:
         open_differences -= _settled(entry, policy, known.accepted) - changed_source - changed_qbo

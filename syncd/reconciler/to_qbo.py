@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from syncd.model.checks import problems as problems_of
 from syncd.model.lens import differing
-from syncd.model.observations import Problem
-from syncd.model.records import Kind, Record, Side
+from syncd.model.observations import Present, Problem
+from syncd.model.records import UNSET, Invoice, Kind, Record, Side
 from syncd.model.references import party
 from syncd.model.spec import DEFAULT_KEY, NO_COUNTERPART
 from syncd.model.values import name_key
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
-from syncd.reconciler.draft import Draft
+from syncd.reconciler.confirm import Marks, Step
 from syncd.reconciler.policy import Case, Owner
 from syncd.reconciler.reasons import why_created
 from syncd.reconciler.sight import widen
 
 
-class ToQbo(Draft):
+class ToQbo(Marks):
     """The part of the answers that is about QBO."""
 
     def _on_create_qbo(self) -> None:
@@ -76,6 +76,11 @@ class ToQbo(Draft):
         if record is None or partner is None:
             self._hold("both sides must be read before a change can be sent", wait=True)
             return
+        rest = self._without_marks(changed, record, partner)
+        if rest or not changed:
+            self._push_content(rest, reason, record, partner)
+
+    def _push_content(self, changed: frozenset[str], reason: str, record: Record, partner: Present) -> None:
         leave = self._policy.leave_foreign and (self._known is None or self._known.created_by is not Side.QBO)
         if leave or all(self._owner(name) is Owner.KEEP for name in changed):
             self._state(
@@ -109,6 +114,17 @@ class ToQbo(Draft):
                 money=self._money(record),
             )
         )
+
+    def _without_marks(self, changed: frozenset[str], record: Record, partner: Present) -> frozenset[str]:
+        """What is left to be sent once the marks are seen to; nothing where the whole record waits for that."""
+        marks = changed & frozenset(self._spec.derived)
+        if not marks or not isinstance(record, Invoice):
+            return changed
+        step, said = self._mark(record, partner)
+        if step is not Step.HELD and changed - marks:
+            return changed - marks
+        self._hold(said, wait=step is not Step.HELD, heard=step is Step.DONE)
+        return frozenset()
 
     def _would_overwrite(self, fields: frozenset[str], reason: str = "") -> bool:
         """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
@@ -162,6 +178,7 @@ class ToQbo(Draft):
     def _sendable(self, record: Record) -> tuple[bool, tuple[str, ...]]:
         """Whether QBO can take ``record`` at all, and which operations have to be confirmed before."""
         found = problems_of(record, self._view.facts, self._view.settings) + self._wrong_currency(record)
+        found += self._numbered_otherwise(record)
         if found:
             closed = all(problem.code == "closed-period" for problem in found)
             reason = "; ".join(problem.text for problem in found)
@@ -172,6 +189,23 @@ class ToQbo(Draft):
             self._hold(f"waits for {blocker}", case=Case.BLOCKED, blocked_by=blocker)
             return False, ()
         return True, after
+
+    def _numbered_otherwise(self, record: Record) -> tuple[Problem, ...]:
+        """Where the number has to be the same on both sides (V-8), nothing goes out under another one."""
+        number = getattr(record, "number", UNSET)
+        if not self._policy.own_numbers:
+            return ()
+        if isinstance(number, str) and not number.strip():
+            text, remedy = f"The {self._noun()} has no number.", "Give it one in the source."
+        elif self._view.facts.custom_numbers:
+            return ()
+        else:
+            text = f"QuickBooks would give the {self._noun()} a number of its own."
+            remedy = "Switch on custom transaction numbers in QuickBooks (Account and settings, Sales)."
+        return (Problem(code="number-differs", field="number", text=text, remedy=remedy),)
+
+    def _noun(self) -> str:
+        return self._kind.replace("_", " ")
 
     def _on_delete_qbo(self) -> None:
         if not self._spec.transaction:
@@ -220,7 +254,8 @@ class ToQbo(Draft):
         """No record of this name is in QBO: the default stands for it, or nothing does, or a person has to say."""
         default = self._view.defaults.get(self._kind, "")
         named = record.id != DEFAULT_KEY
-        if self._kind is Kind.ITEM and self._view.settings.missing_item == "refuse" and named:
+        refuse = self._kind is Kind.ITEM and self._view.settings.missing_item == "refuse" and named
+        if refuse or self._policy.only_names is not None:
             default = ""
         missing = f"no {self._kind.replace('_', ' ')} of this name is in QuickBooks"
         if default:

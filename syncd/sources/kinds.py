@@ -133,8 +133,8 @@ class ClientTable(_KindTable):
     fields: ClientFields
 
 
-class CreditNoteFields(Strict):
-    """The fields of a credit note. Without ``total`` it is lines + tax."""
+class _FormFields(Strict):
+    """The fields that all documents with lines share."""
 
     client: Expression
     issue_date: Expression
@@ -151,10 +151,15 @@ class CreditNoteFields(Strict):
     tax_rate: Expression | None = None
     tax_inclusive: Expression | None = None
     total: Expression | None = None
-    balance: Expression | None = None
     notes: Expression | None = None
     save_to_qbo: Expression | None = None
     remove_from_qbo: Expression | None = None
+
+
+class CreditNoteFields(_FormFields):
+    """The fields of a credit note. Without ``total`` it is lines + tax."""
+
+    balance: Expression | None = None
 
 
 class CreditNoteTable(_DocumentTable):
@@ -164,11 +169,25 @@ class CreditNoteTable(_DocumentTable):
     lines: LineTable
 
 
-class InvoiceFields(CreditNoteFields):
-    """The fields of an invoice. Without ``total`` it is lines - discount + tax."""
+class EstimateFields(_FormFields):
+    """The fields of an estimate. Without ``total`` it is lines - discount + tax; ``due_date``: until when it holds."""
 
     due_date: Expression | None = None
     discount: Expression | None = None
+
+
+class EstimateTable(_DocumentTable):
+    """Where estimates are."""
+
+    fields: EstimateFields
+    lines: LineTable
+
+
+class InvoiceFields(EstimateFields):
+    """The fields of an invoice. ``paid``: whether it is marked as paid (V-10)."""
+
+    balance: Expression | None = None
+    paid: Expression | None = None
 
 
 class InvoiceTable(_DocumentTable):
@@ -179,7 +198,8 @@ class InvoiceTable(_DocumentTable):
 
 
 class PaymentFields(Strict):
-    """The fields of a payment. ``amount`` is money plus the credit it uses (C-R3)."""
+    """The fields of a payment. ``amount`` is money plus the credit it uses (C-R3). ``by_mark``: whether syncd entered
+    it because the invoice was marked as paid (C-V3)."""
 
     client: Expression
     date: Expression
@@ -193,6 +213,7 @@ class PaymentFields(Strict):
     state: Expression | None = None
     save_to_qbo: Expression | None = None
     remove_from_qbo: Expression | None = None
+    by_mark: Expression | None = None
 
 
 class PaymentTable(_DocumentTable):
@@ -252,6 +273,7 @@ KindTable: TypeAlias = (
     | ProjectTable
     | ClientTable
     | VendorTable
+    | EstimateTable
     | InvoiceTable
     | CreditNoteTable
     | PaymentTable
@@ -270,6 +292,7 @@ class SqlMapping(Strict):
     client: ClientTable | None = None
     project: ProjectTable | None = None
     vendor: VendorTable | None = None
+    estimate: EstimateTable | None = None
     invoice: InvoiceTable | None = None
     credit_note: CreditNoteTable | None = None
     payment: PaymentTable | None = None

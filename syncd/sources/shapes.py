@@ -19,6 +19,7 @@ from syncd.model.records import (
     CreditApplication,
     CreditNote,
     CreditUse,
+    Estimate,
     Expense,
     Invoice,
     Item,
@@ -87,6 +88,9 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
         Kind.CLIENT: Shape(Client, _PARTY),
         Kind.PROJECT: Shape(Project, refers=(_CLIENT,)),
         Kind.VENDOR: Shape(Vendor),
+        Kind.ESTIMATE: Shape(
+            Estimate, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+        ),
         Kind.INVOICE: Shape(
             Invoice, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
         ),

@@ -29,7 +29,18 @@ from syncd.model.records import (
 )
 from syncd.model.spec import SPECS
 from syncd.model.writes import Conflict, Done, NotSent, Refused, SourceWrite, Verb
-from tests.sources.worlds import World, application, client, credit_note, expense, invoice, line, payment, told
+from tests.sources.worlds import (
+    World,
+    application,
+    client,
+    credit_note,
+    estimate,
+    expense,
+    invoice,
+    line,
+    payment,
+    told,
+)
 
 KINDS = [kind for kind in SPECS if kind is not Kind.BILL]
 """What a source offers; bills are made of its expenses."""
@@ -62,6 +73,7 @@ def books(world: World) -> dict[str, str]:
     kind = world.add(Category(id="", name="Travel"))
     where = world.add(Project(id="", name="Tower", client=who))
     member = world.add(Vendor(id="", name="Ana", currency="USD", email="ana@example.com", external_id="q-2"))
+    offer = world.add(estimate(who, line("9.00", "Plan", item=what), number="E-1", due_date=date(2026, 2, 28)))
     bill = world.add(
         invoice(
             who,
@@ -96,7 +108,7 @@ def books(world: World) -> dict[str, str]:
     spent = world.add(
         expense(member, category=kind, project=where, report="R1", merchant="Rail", notes="To Gent", reimbursable=False)
     )
-    made = (what, rate, how, kind, who, where, member, bill, note, paid, applied, spent)
+    made = (what, rate, how, kind, who, where, member, offer, bill, note, paid, applied, spent)
     return dict(zip((kind.value for kind in KINDS), made, strict=True))
 
 
@@ -123,6 +135,12 @@ def test_everything_is_read_whole_and_exact(world: World, books: dict[str, str])
     assert (bill.cc_emails, bill.transaction_number, bill.tax_code) == ("c@example.com", "1", "State tax")
     assert (bill.tax_rate, bill.exchange_rate) == (Decimal("0.05"), Decimal("1.25"))
     assert (bill.tax_inclusive, bill.save, bill.remove) == (False, False, True)
+    assert bill.paid is False
+    offer = seen.changed[Kind.ESTIMATE][books["estimate"]].record
+    assert (offer.number, offer.due_date, offer.total, offer.lines[0].item) == (
+        *("E-1", date(2026, 2, 28)),
+        *(Decimal("9.00"), books["item"]),
+    )
     paid = seen.changed[Kind.PAYMENT][books["payment"]].record
     assert paid.allocations == (Allocation(books["invoice"], Decimal("8.00")),)
     assert paid.credits == (CreditUse(books["credit_note"], Decimal("3.00")),)

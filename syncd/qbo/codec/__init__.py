@@ -17,6 +17,7 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Invoice,
     Item,
     Kind,
@@ -70,6 +71,7 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
         Kind.CLIENT: Codec(party.CUSTOMER, party.decode_client),
         Kind.PROJECT: Codec(party.CUSTOMER, named.decode_project, named.is_project),
         Kind.VENDOR: Codec(party.VENDOR, party.decode_vendor),
+        Kind.ESTIMATE: Codec(forms.ESTIMATE, forms.decode_estimate),
         Kind.INVOICE: Codec(forms.INVOICE, forms.decode_invoice),
         Kind.CREDIT_NOTE: Codec(forms.CREDIT_MEMO, forms.decode_credit_note),
         Kind.PAYMENT: Codec(payment.ENTITY, payment.decode),
@@ -111,7 +113,7 @@ def _create(record: Record | None, wishes: Wishes) -> Json | None:  # noqa: PLR0
             return named.create_item(record, wishes)
         case Client() | Vendor():
             return party.create(record, wishes)
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return form_body.create(record, wishes)
         case Payment():
             return payment.create(record, wishes)
@@ -127,7 +129,7 @@ def _update(record: Record | None, wishes: Wishes, current: Json) -> Json | None
     match record:
         case Client() | Vendor():
             return party.update(record, wishes, current)
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return form_body.update(record, wishes, current)
         case Payment():
             return payment.update(record, wishes, current)

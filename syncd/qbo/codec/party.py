@@ -36,6 +36,7 @@ class _Party(msgspec.Struct, rename="pascal"):
     currency_ref: Ref | None = None
     primary_email_addr: WireEmail | None = None
     bill_addr: WireAddress | None = None
+    parent_ref: Ref | None = None
 
 
 _decoder = msgspec.json.Decoder(_Party)
@@ -62,6 +63,7 @@ def _client(party: _Party, reading: Reading) -> tuple[Client, str]:
         email=said(party.primary_email_addr),
         address=party.bill_addr.record() if party.bill_addr else Address(),
         active=party.active,
+        parent=party.parent_ref.value if party.parent_ref else "",
     ), party.sync_token
 
 

@@ -151,8 +151,11 @@ def create(record: Payment, wishes: Wishes) -> Json:
         "Line": lines,
         **foreign_currency(record, record.date, wishes),
     }
-    if wishes.settings.deposit_account and record.cash:
-        body["DepositToAccountRef"] = reference(wishes.resolve.account(wishes.settings.deposit_account))
+    account = wishes.settings.deposit_account
+    if record.by_mark is True:  # C-V3
+        account = wishes.settings.mark_paid_account or account
+    if account and record.cash:
+        body["DepositToAccountRef"] = reference(wishes.resolve.account(account))
     method = wishes.link(Kind.PAYMENT_METHOD, method_key(record))
     if method:
         body["PaymentMethodRef"] = reference(method)

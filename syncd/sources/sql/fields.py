@@ -210,6 +210,8 @@ READS: Mapping[str, Callable[[Any], Any]] = {
     "approved": rows.truth,
     "reimbursable": rows.truth,
     "reimbursed": rows.truth,
+    "paid": rows.optional_truth,
+    "by_mark": rows.optional_truth,
     "report": rows.text,
     "category": rows.optional_reference,
     "category_name": rows.text,

@@ -42,14 +42,17 @@ def reference_mapping() -> SqlMapping:
             ),
             "project": _kind("project", {"client": "client_id", **_same("name", "active")}, qbo_id="qbo_id"),
             "vendor": _kind("vendor", _same("name", "currency", "email", "active"), "member", qbo_id="qbo_id"),
-            "invoice": _document("invoice", {**_FORM, **_same("due_date", "discount")}, lines=_lines("invoice")),
+            "estimate": _document("estimate", {**_FORM, **_same("due_date", "discount")}, lines=_lines("estimate")),
+            "invoice": _document(
+                "invoice", {**_FORM, **_same("due_date", "discount", "paid")}, lines=_lines("invoice")
+            ),
             "credit_note": _document("credit_note", _FORM, lines=_lines("credit_note")),
             "payment": _document(
                 "payment",
                 {
                     "client": "client_id",
                     "method": "method_id",
-                    **_same("date", "amount", "currency", "exchange_rate", "reference", "notes", "state"),
+                    **_same("date", "amount", "currency", "exchange_rate", "reference", "notes", "state", "by_mark"),
                     **_TICKS,
                 },
                 allocations=_part("payment_allocation", "payment", "invoice"),
