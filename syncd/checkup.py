@@ -52,8 +52,19 @@ def _company(facts: BooksFacts, pinned_name: str) -> Iterator[Finding]:
         yield Finding("ok", "closed books", f"Closed up to {day}: records dated up to then are held, never re-dated.")
 
 
-def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Finding]:
-    fields = source.capabilities()[Kind.INVOICE].fields if Kind.INVOICE in source.capabilities() else frozenset()
+def _numbers(facts: BooksFacts, settings: Settings, fields: frozenset[str]) -> Iterator[Finding]:
+    """Who numbers invoices, and whether QuickBooks is set to that. What syncd counts itself is in ``numbering``."""
+    if settings.numbering == "counted":
+        return
+    if settings.numbering == "qbo":
+        if facts.custom_numbers:
+            yield Finding(
+                "error",
+                "numbers",
+                "QuickBooks is to number the invoices, but leaves that to us: they would go out without a number.",
+                "Switch off Settings, Sales, Custom transaction numbers in QuickBooks, or set another numbering.",
+            )
+        return
     if not facts.custom_numbers and "number" in fields:
         yield Finding(
             "warning",
@@ -75,6 +86,11 @@ def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Find
             "The source numbers invoices. Whoever enters one in QuickBooks is offered the number after the last one, "
             "from the same series: it has to be changed there, or the source's own next one is held.",
         )
+
+
+def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Finding]:
+    fields = source.capabilities()[Kind.INVOICE].fields if Kind.INVOICE in source.capabilities() else frozenset()
+    yield from _numbers(facts, settings, fields)
     if facts.tracks:
         yield Finding(
             "warning",

@@ -162,6 +162,15 @@ class CompanyConfig(_Section):
                 raise ValueError('amount_ceiling as an amount such as "25000.00", or "" for none') from None
         return value
 
+    @field_validator("settings")
+    @classmethod
+    def _numbers_and_tax(cls, value: Settings) -> Settings:
+        if value.tax_mode == "line":
+            raise ValueError('tax_mode as "code" or "none"')
+        if value.numbering == "counted" and not value.first_number[-1:].isdecimal():
+            raise ValueError('first_number, which ends in digits, such as "1001" or "INV-0100", to count from')
+        return value
+
 
 class AppConfig(_Section):
     """The whole configuration, checked."""

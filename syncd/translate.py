@@ -17,6 +17,7 @@ from syncd.model.records import (
     Kind,
     Line,
     Payment,
+    Project,
     Record,
 )
 from syncd.model.references import is_name, item_key
@@ -72,6 +73,8 @@ def _documents(record: Record, other: ToSide) -> Record:
             )
         case Bill():
             return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor))
+        case Project():
+            return msgspec.structs.replace(record, client=other(Kind.CLIENT, record.client))
         case _:
             return record
 

@@ -23,6 +23,7 @@ from syncd.model.records import (
     Form,
     Invoice,
     Payment,
+    Project,
     Record,
     State,
     UnsetType,
@@ -43,6 +44,8 @@ def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Pro
     match record:
         case Client() | Vendor():
             found = _party(record, facts)
+        case Project():
+            found = _project(record, facts)
         case Invoice() | CreditNote():
             found = _form(record, facts, settings)
         case Payment():
@@ -64,6 +67,21 @@ def _party(record: Client | Vendor, facts: BooksFacts) -> list[Problem]:
     noun = "client" if isinstance(record, Client) else "vendor"
     found = _name(record.name, noun) + _currency(record.currency, facts)
     return found + _emails(record.email, "email", f"the {noun}'s")
+
+
+def _project(record: Project, facts: BooksFacts) -> list[Problem]:
+    """A sub-customer has a name like any other, and a customer above it (entities.md 3.2)."""
+    found = _name(record.name, "project") + _currency(record.currency, facts)
+    if not record.client:
+        found.append(
+            _problem(
+                "project-client",
+                "client",
+                "The project has no client, so there is no customer to put it under.",
+                "Choose the project's client in the source.",
+            )
+        )
+    return found
 
 
 def _emails(emails: str | UnsetType, field: str, whose: str) -> list[Problem]:
@@ -164,7 +182,7 @@ def _form(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
         *_emails(record.cc_emails, "cc_emails", "the document's"),
         *_lines(record, currency, settings),
         *_discount(record, settings),
-        *_tax(record, facts, settings),
+        *(_left_out(record) if settings.tax_mode == "none" else _tax(record, facts, settings)),
         *_sum(record, currency),
     ]
 
@@ -271,6 +289,19 @@ def _tax(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
             )
         ]
     return []
+
+
+def _left_out(record: Form) -> list[Problem]:
+    if record.tax_inclusive is not True or not _value(record.tax):
+        return []
+    return [
+        _problem(
+            "tax-inclusive",
+            "tax",
+            f"The prices of the {_noun(record)} contain the tax, and documents are sent without tax.",
+            "Enter the prices without tax in the source.",
+        )
+    ]
 
 
 def tax_code_name(record: Form, settings: Settings) -> str:

@@ -85,3 +85,14 @@ class Settings(msgspec.Struct, frozen=True):
     """Up to this date the books are reconciled with the bank: changes and removals there wait for approval (F-94)."""
     amount_ceiling: str = ""
     """An amount (in any currency) above which a create or an amount change waits for approval; empty: none."""
+    project_as: Literal["none", "sub_customer"] | None = None
+    """What a project of the source is in QBO: nothing, or a sub-customer under its client's customer, which its
+    documents are billed to (B-20, B-22). None: what the profile says, else nothing."""
+    tax_mode: Literal["code", "line", "none"] = "code"
+    """How tax travels: by tax codes and amounts, as a line, or not at all (B-17): documents then go out without it, and
+    people add it in QBO by hand (C-B4)."""
+    numbering: Literal["source", "qbo", "counted"] = "source"
+    """Who numbers invoices: the source (whatever QBO answers comes back), QBO alone, or syncd, which counts up from
+    ``first_number`` (B-18)."""
+    first_number: str = ""
+    """The first number that syncd gives, such as ``1001`` or ``INV-0100``; it must be free in QBO (B-19)."""

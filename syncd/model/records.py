@@ -129,7 +129,8 @@ class Category(msgspec.Struct, frozen=True, tag="category", omit_defaults=True):
 class Project(msgspec.Struct, frozen=True, tag="project", omit_defaults=True):
     """A project of a client; in QBO a sub-customer or project. ``client`` is the client's id, empty when unknown.
 
-    ``external_id`` is QBO's id where the source keeps it: a certain match.
+    ``external_id`` is QBO's id where the source keeps it: a certain match. ``currency`` is its client's. ``balance`` is
+    what its documents have open (QBO only).
     """
 
     id: str
@@ -137,6 +138,8 @@ class Project(msgspec.Struct, frozen=True, tag="project", omit_defaults=True):
     active: bool = True
     client: str = ""
     external_id: str = ""
+    currency: str | UnsetType = UNSET
+    balance: Decimal | UnsetType = UNSET
 
 
 class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
@@ -193,7 +196,8 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     where one rate holds for the whole document. ``transaction_number`` is the numeric part of QBO's number (R-28).
     ``exchange_rate`` is the source's own rate, home units for one unit of ``currency`` (R-20). ``save`` and ``remove``
     are the tick boxes of the source: send it to QBO, and take it out of there when it is withdrawn or deleted (R-2,
-    R-45).
+    R-45). ``project`` is the id of a project of the client's, empty where there is none and on every record of QBO's,
+    which names a customer or a sub-customer in ``client``.
     """
 
     id: str
@@ -220,6 +224,7 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    project: str = ""
 
 
 class CreditNote(msgspec.Struct, frozen=True, tag="credit_note", omit_defaults=True):
@@ -251,6 +256,7 @@ class CreditNote(msgspec.Struct, frozen=True, tag="credit_note", omit_defaults=T
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    project: str = ""
 
 
 class Allocation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -293,6 +299,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", omit_defaults=True):
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    project: str = ""
 
     @property
     def cash(self) -> Decimal:
@@ -316,6 +323,7 @@ class CreditApplication(msgspec.Struct, frozen=True, tag="credit_application", o
     currency: str | UnsetType = UNSET
     other_links: int = 0
     external_id: str = ""
+    project: str = ""
 
 
 class Expense(msgspec.Struct, frozen=True, tag="expense", omit_defaults=True):
@@ -376,7 +384,7 @@ class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
 
 
 Named: TypeAlias = Item | TaxCode | PaymentMethod | Category | Project
-"""Records that are only ever matched with one of QBO, by name, and never written."""
+"""Records that are matched with one of QBO by name, and never written; but for projects, where the policy says so."""
 Party: TypeAlias = Client | Vendor
 Form: TypeAlias = Invoice | CreditNote
 """Documents with billed lines."""

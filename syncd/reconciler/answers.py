@@ -5,6 +5,7 @@ from __future__ import annotations
 from syncd.model.lens import differing
 from syncd.model.observations import Absent, Flawed, Problem
 from syncd.model.records import Side
+from syncd.model.references import amount_of
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import ALLOWED, BY_PERSON, DEFAULT
@@ -30,12 +31,14 @@ class Answers(ToQbo, ToSource):
         problems = self._problems()
         if problems:
             self._hold("; ".join(problem.text for problem in problems), problems=problems)
+        elif self._nothing_fits():
+            self._hold(self._entry.held_back, case=Case.BLOCKED)
         else:
             getattr(self, f"_on_{self._answer(self._seen.case).value}")()
         self._finish()
 
     def _answer(self, case: Case) -> Answer:
-        left_behind = self._known is not None and self._known.state == "orphaned"
+        left_behind = self._left_behind()
         if self._seen.withdrawn and left_behind and case in _SOURCE_GONE:
             return self._removed_after_all(case)
         if case in _EDITED and self._changed().isdisjoint(self._seen.differences):
@@ -46,6 +49,9 @@ class Answers(ToQbo, ToSource):
         wished = self._wished(case)
         answer = wished if wished in ALLOWED[case] else DEFAULT[case]
         return Answer.NONE if left_behind and answer is Answer.ORPHAN else answer
+
+    def _left_behind(self) -> bool:
+        return self._known is not None and self._known.state == "orphaned"
 
     def _removed_after_all(self, case: Case) -> Answer:
         """What was left behind stays, whatever becomes of the draft, until somebody ticks its box (R-44)."""
@@ -61,6 +67,8 @@ class Answers(ToQbo, ToSource):
             return self._policy.source_void
         if case is Case.SRC_GONE:
             return self._ticked(self._policy.answers.get(case, DEFAULT[case]))
+        if case is Case.QBO_VOID and self._policy.closes and self._left_behind():
+            return Answer.REACTIVATE_QBO  # it ended because the source closed it, and is open there again
         if case is Case.ADOPT_DIFF and not self._seen.certain:
             return Answer.HOLD  # a look-alike may be somebody else's (F-88)
         return self._policy.answers.get(case, DEFAULT[case])
@@ -80,6 +88,13 @@ class Answers(ToQbo, ToSource):
             if isinstance(observation, Flawed):
                 return observation.problems
         return ()
+
+    def _nothing_fits(self) -> bool:
+        """Whether there is nothing to do but to wait until more of it may be in QBO."""
+        if not self._entry.held_back:
+            return False
+        nothing = not amount_of(self._seen.source_record) if self._seen.source_record is not None else False
+        return nothing or self._answer(self._seen.case) is Answer.NONE
 
     # ---- answers that write nothing
 
@@ -121,7 +136,8 @@ class Answers(ToQbo, ToSource):
         if self._seen.case is Case.UNKNOWN:
             self._hold(self._seen.why_unknown or "one side could not be read", wait=True)
             return
-        self._hold(why_held(self._seen) + self._perhaps_merged())
+        edited = self._remedy() if self._seen.source_changed else ""
+        self._hold(why_held(self._seen, self._policy) + (edited or self._perhaps_merged()))
 
     def _perhaps_merged(self) -> str:
         """What to do where QuickBooks' record went because it was merged with another one (F-76)."""
@@ -155,7 +171,7 @@ class Answers(ToQbo, ToSource):
 
     def _on_link(self) -> None:
         if self._seen.partner is None or self._seen.differences:
-            self._hold(why_held(self._seen))
+            self._hold(why_held(self._seen, self._policy))
             return
         self._state(Verb.LINK, "the same record is already in QuickBooks; from now on the two are kept in agreement")
 
@@ -179,6 +195,8 @@ class Answers(ToQbo, ToSource):
             why = "was removed in QuickBooks"
         elif self._seen.case is Case.QBO_VOID:
             why = "was voided in QuickBooks"
+        elif self._seen.case is Case.BOTH_GONE:
+            why = "is inactive on both sides"
         reason = f"it {why}; the policy leaves its counterpart and keeps the link for reuse"
         if self._seen.withdrawn and self._policy.ticked is not None:
             reason += ". Tick that it is to be removed from QuickBooks, and it is deleted there"  # R-44

@@ -10,7 +10,6 @@ import msgspec
 from syncd.model.observations import Absent, Flawed, Present, Unchanged
 from syncd.model.records import Kind, Record
 from syncd.model.references import dates_of, label
-from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.match import Shelf
@@ -52,7 +51,7 @@ class Decider:
             one = look(entry, self._view, policy, self.planned.resolve, beside)
             if not self._stays_home(one, policy, needed=source_id_of(entry) in wanted):
                 seen.append(one)
-        for one in _claimed(kind, seen):
+        for one in _claimed(seen, shared=self._view.policy.only_matched(kind)):
             if _only_in_qbo(one.entry) and one.partner and self.planned.concerns(kind, one.partner.record.id):
                 continue  # this very plan ties it to a record of the source: that says all there is to say
             self.planned.count_changes(one)
@@ -104,11 +103,11 @@ def _only_in_qbo(entry: Entry) -> bool:
     return entry.known is None and isinstance(entry.source, Absent)
 
 
-def _claimed(kind: Kind, seen: Sequence[Look]) -> list[Look]:
+def _claimed(seen: Sequence[Look], *, shared: bool) -> list[Look]:
     """Records of the source first, then those that only QBO has, both with who else claims the same record of QBO.
 
     One record of QBO that fits several of the source for certain is ambiguous, the other way round (C15). Where
-    several of the source may stand for one of QBO anyway (items), it is not.
+    several of the source may stand for one of QBO anyway (``shared``: items), it is not.
     """
     claims: dict[str, dict[str, Look]] = defaultdict(dict)
     for one in seen:
@@ -116,7 +115,7 @@ def _claimed(kind: Kind, seen: Sequence[Look]) -> list[Look]:
             claims[rival.record.id][source_id_of(one.entry)] = one
     mine = [one for one in seen if not _only_in_qbo(one.entry)]
     theirs = [one for one in seen if _only_in_qbo(one.entry)]
-    if not SPECS[kind].link_only:
+    if not shared:
         mine = [_contested(one, claims) for one in mine]
     return mine + [_awaited(one, claims) for one in theirs]
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from syncd.model.records import UNSET, Kind, Record, Side, State
+from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 
 
@@ -71,6 +72,7 @@ class Answer(StrEnum):
     RECREATE_QBO = "recreate_qbo"
     ORPHAN = "orphan"
     FORGET = "forget"
+    REACTIVATE_QBO = "reactivate_qbo"
 
 
 class Owner(StrEnum):
@@ -96,7 +98,9 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ``source_void``: the answer for a linked record that no longer flows, or is void in the source. ``ticked`` and
     ``unticked``: the answer where the withdrawn or removed record itself says whether it shall leave QBO.
     ``when_imported``: a record that only QBO has is brought into the source only if one that is brought in, too, or
-    changed in QBO, refers to it.
+    changed in QBO, refers to it. ``closes``: a record that the source made inactive does not flow any more, as a draft
+    does not; made active again, it is in QBO, too. ``asks``: fields whose change in the source waits for a person.
+    ``remedy``: what to do about a change in the source that is held.
     """
 
     flows: frozenset[State]
@@ -114,10 +118,14 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ticked: Answer | None = None
     unticked: Answer | None = None
     when_imported: bool = False
+    closes: bool = False
+    asks: frozenset[str] = frozenset()
+    remedy: str = ""
 
     def flows_in(self, record: Record) -> bool:
         """Whether a record of the source is in a state in which it belongs in QBO."""
-        return getattr(record, "state", State.LIVE) in self.flows
+        closed = self.closes and not getattr(record, "active", True)
+        return getattr(record, "state", State.LIVE) in self.flows and not closed
 
     def sends(self, record: Record) -> bool:
         """Whether one that is not in QBO yet is to be sent there: it flows, and nobody unticked that (R-2, R-50)."""
@@ -143,3 +151,16 @@ class Policy(msgspec.Struct, frozen=True):
     profile: str
     kinds: Mapping[Kind, KindPolicy]
     limits: Limits = Limits()
+
+    def writes(self, kind: Kind) -> bool:
+        """Whether records of this kind are written to QBO at all."""
+        rules = self.kinds.get(kind)
+        return rules is not None and bool(rules.verbs.get(Side.QBO))
+
+    def only_matched(self, kind: Kind) -> bool:
+        """Whether records of this kind are only matched with what QBO has, and never written."""
+        return SPECS[kind].link_only and not self.writes(kind)
+
+    def may_lack(self, kind: Kind) -> bool:
+        """Whether a document is sent although what it names of this kind has no counterpart in QBO."""
+        return SPECS[kind].optional and not self.writes(kind)

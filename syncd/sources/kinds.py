@@ -96,9 +96,10 @@ class TaxCodeTable(_KindTable):
 
 
 class ProjectFields(NamedFields):
-    """The fields of a project."""
+    """The fields of a project. ``currency`` is its client's."""
 
     client: Expression | None = None
+    currency: Expression | None = None
 
 
 class ProjectTable(_KindTable):
@@ -136,6 +137,7 @@ class CreditNoteFields(Strict):
     """The fields of a credit note. Without ``total`` it is lines + tax."""
 
     client: Expression
+    project: Expression | None = None
     issue_date: Expression
     state: Expression
     number: Expression | None = None
@@ -181,6 +183,7 @@ class PaymentFields(Strict):
     """The fields of a payment. ``amount`` is money plus the credit it uses (C-R3)."""
 
     client: Expression
+    project: Expression | None = None
     date: Expression
     amount: Expression
     currency: Expression | None = None
@@ -206,6 +209,7 @@ class CreditApplicationFields(Strict):
     """The fields of a credit application: a credit note used on invoices, without money."""
 
     client: Expression
+    project: Expression | None = None
     credit_note: Expression
     date: Expression
     currency: Expression | None = None
