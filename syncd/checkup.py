@@ -137,9 +137,19 @@ def _rules(facts: BooksFacts, policy: Policy) -> Iterator[Finding]:
         )
 
 
-def _fit(facts: BooksFacts, settings: Settings, source: Source, policy: Policy) -> Iterator[Finding]:
-    fields = source.capabilities()[Kind.INVOICE].fields if Kind.INVOICE in source.capabilities() else frozenset()
-    strict = any(rules.own_numbers for rules in policy.kinds.values())
+def _numbers(facts: BooksFacts, settings: Settings, fields: frozenset[str], *, strict: bool) -> Iterator[Finding]:
+    """Who numbers invoices, and whether QuickBooks is set to that. What syncd counts itself is in ``numbering``."""
+    if settings.numbering == "counted":
+        return
+    if settings.numbering == "qbo":
+        if facts.custom_numbers:
+            yield Finding(
+                "error",
+                "numbers",
+                "QuickBooks is to number the invoices, but leaves that to us: they would go out without a number.",
+                "Switch off Settings, Sales, Custom transaction numbers in QuickBooks, or set another numbering.",
+            )
+        return
     if not facts.custom_numbers and "number" in fields and not strict:
         yield Finding(
             "warning",
@@ -161,6 +171,11 @@ def _fit(facts: BooksFacts, settings: Settings, source: Source, policy: Policy) 
             "The source numbers invoices. Whoever enters one in QuickBooks is offered the number after the last one, "
             "from the same series: it has to be changed there, or the source's own next one is held.",
         )
+
+
+def _fit(facts: BooksFacts, settings: Settings, source: Source, policy: Policy) -> Iterator[Finding]:
+    fields = source.capabilities()[Kind.INVOICE].fields if Kind.INVOICE in source.capabilities() else frozenset()
+    yield from _numbers(facts, settings, fields, strict=any(rules.own_numbers for rules in policy.kinds.values()))
     if facts.tracks:
         yield Finding(
             "warning",

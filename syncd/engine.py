@@ -18,15 +18,15 @@ from syncd.checkup import check_books
 from syncd.clock import Clock
 from syncd.cycle import Cycle, scope_digest
 from syncd.epoch import Witness
-from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, StateError, SyncdError
+from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, QboError, StateError, SyncdError
 from syncd.expenses import BillingSource
 from syncd.grant import GrantWatch, StoredGrant, grant_findings
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
 from syncd.model.lens import Projection
 from syncd.model.records import Kind, Side
-from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
+from syncd.numbering import number_findings
 from syncd.outlook import lens_of
 from syncd.owing import SORTS, oldest, owed
 from syncd.parts import Parts
@@ -80,6 +80,7 @@ class Engine:
 
         ``epoch_file``: where is noted how far the state has come, where that is not said in ``app``.
         """
+        settings = company.effective
         noted_in = epoch_file or (app.epoch_path if app is not None else None)
 
         def count_reads(number: int) -> None:
@@ -92,20 +93,20 @@ class Engine:
             StoredGrant(store.tokens(company.qbo.environment, company.qbo.realm_id), company.name),
             clock,
             company=company.name,
-            settings=company.settings,
+            settings=settings,
             stop=stop,
             on_read=count_reads,
             metrics=metrics,
         )
 
         source = open_source(company.source)
-        if company.settings.expense_bills and Kind.EXPENSE in source.capabilities():
+        if settings.expense_bills and Kind.EXPENSE in source.capabilities():
             source = BillingSource(
-                source, company.settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
+                source, settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
             )
         rules = company.policy()
-        if rules.contact_emails or company.settings.tax_mode == "line":
-            source = PresentedSource(source, company.settings, contact_emails=rules.contact_emails)
+        if rules.contact_emails or settings.tax_mode == "line":
+            source = PresentedSource(source, settings, contact_emails=rules.contact_emails)
         policy = _for_source(rules, source, company.limits)
 
         def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
@@ -114,13 +115,13 @@ class Engine:
         parts = Parts(
             company=company.name,
             policy=policy,
-            settings=company.settings,
+            settings=settings,
             source=source,
             books=books,
             store=store,
             clock=clock,
             stop=stop,
-            scope_digest=scope_digest(policy, company.settings, source),
+            scope_digest=scope_digest(policy, settings, source),
             batch_size=company.qbo.batch_size,
             count=count,
             lease_held=metrics.lease_held.labels(company.name).set,
@@ -224,8 +225,18 @@ class Engine:
         return [
             *parts.source.check(),
             *check_books(parts.books, parts.settings, parts.source, parts.policy, pinned_name=name),
+            *self._numbers(),
             *grant_findings(self._grant.load(), parts.clock.now()),
         ]
+
+    def _numbers(self) -> list[Finding]:
+        parts = self._parts
+        invoices = parts.source.capabilities().get(Kind.INVOICE)
+        fields = invoices.writable if invoices is not None else frozenset()
+        try:
+            return list(number_findings(parts.company, parts.settings, parts.store, parts.books, fields))
+        except QboError:
+            return []  # said already
 
     def close(self) -> None:
         """Give back connections."""
@@ -324,5 +335,5 @@ def _expenses_in(base: Projection) -> frozenset[str]:
 def _for_source(policy: Policy, source: Source, limits: Limits) -> Policy:
     """The profile, limited to the kinds that this source has. Items need no table: lines may name them."""
     there = source.capabilities().keys()
-    kinds = {kind: rules for kind, rules in policy.kinds.items() if kind in there or SPECS[kind].link_only}
+    kinds = {kind: rules for kind, rules in policy.kinds.items() if kind in there or policy.only_matched(kind)}
     return msgspec.structs.replace(policy, kinds=kinds, limits=limits)

@@ -10,6 +10,7 @@ import msgspec
 
 from syncd import behind
 from syncd.model.records import Kind, Side
+from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.parts import Parts
 from syncd.reconciler.entries import Rails
@@ -48,7 +49,8 @@ def observe(parts: Parts, request: CycleRequest) -> Observed:
         qbo_cursor = parts.books.server_time()
         books = _first_look(parts, qbo_cursor)
     else:
-        books = parts.books.changes(before.qbo, sorted(kinds))
+        written = frozenset(kind for kind in kinds if parts.policy.writes(kind))
+        books = parts.books.changes(before.qbo, sorted(kinds), written)
         qbo_cursor = before.qbo if books.unknown else books.cursor
     sweep = parts.source.needs_keys(before.source) if before.source else frozenset()
     known = {kind: parts.store.linked_ids(parts.company, kind, Side.SOURCE) for kind in sweep}
@@ -78,10 +80,13 @@ def _has_news(changes: SourceChanges, books: BooksChanges | None) -> bool:
 
 def _with_waiting(parts: Parts, due: list[Dirty], books: BooksChanges) -> list[Dirty]:
     """Where new records of a kind may be brought into the source, those of the source that wait come along although
-    their time has not come: one of them may be the same, and it must not come into being twice."""
+    their time has not come: one of them may be the same, and it must not come into being twice. So does what may have
+    waited for a record that changed in QBO."""
     policy = parts.policy
     importable = {k for k, rules in policy.kinds.items() if rules.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE}
     kinds = {kind for kind in importable if books.records.get(kind)}
+    if parts.settings.tax_mode == "none":  # tax that was added there is room for what was held back (C-B4)
+        kinds |= {kind for kind in policy.kinds if any(books.records.get(needed) for needed in SPECS[kind].needs)}
     if not kinds:
         return due
     waiting = parts.store.dirty(parts.company, _FAR)

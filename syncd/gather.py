@@ -16,7 +16,7 @@ from syncd.lookup import LookUp
 from syncd.model.facts import Settings
 from syncd.model.lens import Lens, differing
 from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Unknown
-from syncd.model.records import Client, Kind, Record, Side, State, Vendor
+from syncd.model.records import Kind, Record, Side
 from syncd.model.references import (
     is_plainly,
     pending,
@@ -25,6 +25,7 @@ from syncd.model.spec import SPECS
 from syncd.needs import Needs
 from syncd.reconciler.entries import Entry, Known
 from syncd.reconciler.policy import Policy
+from syncd.reconciler.sight import is_void
 from syncd.scene import Scene
 from syncd.seen import BooksChanges, BooksReader, Gathered, Seen, Slot, candidates_of, counterpart_of
 from syncd.sources.base import Source, SourceChanges
@@ -226,9 +227,7 @@ class Gatherer:
             if not self._policy.kinds[kind].flows_in(record):
                 return False
             return not differing(self._lens.source(kind, record, self._resolve), link.source_base)
-        if getattr(record, "state", State.LIVE) is State.VOID or (
-            isinstance(record, Client | Vendor) and not record.active
-        ):
+        if is_void(record, self._policy.kinds[kind]):
             return False
         return not differing(self._lens.qbo(kind, record), link.qbo_base)
 

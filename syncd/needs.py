@@ -209,7 +209,7 @@ class Needs:
             for side, named in ((Side.SOURCE, references), (Side.QBO, qbo_references))
             for record in self._scene.records(side)
             for kind, reference in named(record)
-            if kind in self._policy.kinds and not SPECS[kind].link_only
+            if kind in self._policy.kinds and not self._policy.only_matched(kind)
         }
 
     def _read_both(self, kind: Kind, side: Side, ids: list[str]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from syncd.errors import QboRefused
 from syncd.feeds import Observed, observe, rails
 from syncd.gather import Gatherer
@@ -18,6 +20,7 @@ from syncd.paidmarks import payments_on
 from syncd.parts import Parts
 from syncd.reconciler.entries import SideCapability, View
 from syncd.report import CycleRequest
+from syncd.rooms import Rooms
 from syncd.seen import Gathered, Slot
 from syncd.state.values import Company
 
@@ -68,6 +71,8 @@ def look_out(
         undone=lambda: parts.store.undone(parts.company),
     )
     gathered = gatherer.gather(observed.changes, observed.books, observed.dirty)
+    rooms = Rooms(parts.books, links, parts.policy, parts.settings)
+    gathered = msgspec.structs.replace(gathered, entries=rooms.fit(gathered.entries))
     capabilities = capabilities_of(parts)
     if any(capability.mode == "worklist" for capability in capabilities.values()):
         gatherer.load_names()

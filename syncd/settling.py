@@ -16,7 +16,7 @@ from syncd.model.references import pending
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.base import advance, as_written, unmarked, untellable
-from syncd.reconciler.cases import ACTIONS
+from syncd.reconciler.cases import actions
 from syncd.reconciler.explain import show
 from syncd.reconciler.plan import Operation
 from syncd.reconciler.policy import Case
@@ -102,11 +102,14 @@ class Settler:
             return
         link = self._state_link(operation)
         self._put(tally, link)
-        if operation.writes_back or _mark_open(operation, link):
+        if operation.remainder:
+            self._wait_for_more(tally, operation, link)
+        elif operation.writes_back or _mark_open(operation, link):
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
+            tally.unheld.append(operation.key)
         else:
             tally.clean.append(operation.key)
-        tally.unheld.append(operation.key)
+            tally.unheld.append(operation.key)
         tally.history.append(self._event(operation, DONE, before={}, after=link.source_base))
 
     def _state_link(self, operation: Operation) -> Link:
@@ -158,7 +161,7 @@ class Settler:
                     source_value=operation.source_base,
                     qbo_value=operation.qbo_base,
                     base_value=known.source_base if known is not None else {},
-                    actions=("retry", *ACTIONS.get(Case(case), ()), "ignore"),
+                    actions=("retry", *actions(Case(case), operation.kind), "ignore"),
                 )
             )
         self.again(tally, operation, reason)
@@ -224,6 +227,8 @@ class Settler:
             )
             if variance:
                 self._variance(tally, operation, link, variance)
+            elif operation.remainder:
+                self._wait_for_more(tally, operation, link)
         self._end_predecessor(tally, operation, link)
         self._put(tally, link)
         keys = {operation.key, (operation.kind, link.source_id, link.qbo_id)}
@@ -264,7 +269,9 @@ class Settler:
 
     def _removed(self, operation: Operation, known: Link | None) -> Link:
         if known is not None:
-            return msgspec.structs.replace(known, state=LinkState.TOMBSTONED)
+            # What is inactive on both sides may be made active again, and is the same then.
+            kept = operation.verb is Verb.DEACTIVATE and operation.source_base
+            return msgspec.structs.replace(known, state=LinkState.ORPHANED if kept else LinkState.TOMBSTONED)
         return Link(
             company=self._company,
             kind=operation.kind,
@@ -340,6 +347,17 @@ class Settler:
             qbo_base=link.qbo_base,
         )
         self.hold(tally, held, case=Case.DRIFT.value, reason=f"after the write the amounts do not agree: {parts}")
+
+    def _wait_for_more(self, tally: Tally, operation: Operation, link: Link) -> None:
+        """What was done is not all of it: the rest is listed, and looked at again."""
+        rest = msgspec.structs.replace(
+            operation,
+            source_id=link.source_id,
+            qbo_id=link.qbo_id,
+            source_base=link.source_base,
+            qbo_base=link.qbo_base,
+        )
+        self.hold(tally, rest, case=Case.BLOCKED.value, reason=operation.remainder)
 
     def _undone(
         self,

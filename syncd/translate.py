@@ -18,6 +18,7 @@ from syncd.model.records import (
     Kind,
     Line,
     Payment,
+    Project,
     Record,
 )
 from syncd.model.references import is_name, item_key
@@ -73,6 +74,8 @@ def _documents(record: Record, other: ToSide) -> Record:
             )
         case Bill():
             return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor))
+        case Project():
+            return msgspec.structs.replace(record, client=other(Kind.CLIENT, record.client))
         case _:
             return record
 

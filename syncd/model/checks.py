@@ -25,6 +25,7 @@ from syncd.model.records import (
     Invoice,
     Item,
     Payment,
+    Project,
     Record,
     State,
     UnsetType,
@@ -47,6 +48,8 @@ def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Pro
             found = _item(record, settings)
         case Client() | Vendor():
             found = _party(record, facts, settings)
+        case Project():
+            found = _project(record, facts)
         case Invoice() | Estimate() | CreditNote():
             found = _form(record, facts, settings)
         case Payment():
@@ -121,6 +124,21 @@ def _party(record: Client | Vendor, facts: BooksFacts, settings: Settings) -> li
     if settings.currency_mode == "keep":
         found += _currency(record.currency, facts)
     return found + _emails(record.email, "email", f"the {noun}'s")
+
+
+def _project(record: Project, facts: BooksFacts) -> list[Problem]:
+    """A sub-customer has a name like any other, and a customer above it (entities.md 3.2)."""
+    found = _name(record.name, "project") + _currency(record.currency, facts)
+    if not record.client:
+        found.append(
+            _problem(
+                "project-client",
+                "client",
+                "The project has no client, so there is no customer to put it under.",
+                "Choose the project's client in the source.",
+            )
+        )
+    return found
 
 
 def _emails(emails: str | UnsetType, field: str, whose: str) -> list[Problem]:
@@ -221,7 +239,7 @@ def _form(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
         *_emails(record.cc_emails, "cc_emails", "the document's"),
         *_lines(record, currency, settings),
         *_discount(record, settings),
-        *(_tax_as_line(record) if settings.tax_mode == "line" else _tax(record, facts, settings)),
+        *_taxes(record, facts, settings),
         *_sum(record, currency),
     ]
 
@@ -339,6 +357,17 @@ def _tax(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
     return []
 
 
+def _taxes(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
+    """What is wrong with the tax, in the way in which it is to travel."""
+    match settings.tax_mode:
+        case "line":
+            return _tax_as_line(record)
+        case "none":
+            return _left_out(record)
+        case _:
+            return _tax(record, facts, settings)
+
+
 def _tax_as_line(record: Form) -> list[Problem]:
     """Tax that could not be said as a line; what could is one already (``syncd/presenting.py``)."""
     if not _value(record.tax):
@@ -348,6 +377,19 @@ def _tax_as_line(record: Form) -> list[Problem]:
         text = "which its prices contain: that cannot be said as a line beside them"
         remedy = "Enter the prices without tax in the source."
     return [_problem("tax-line", "tax", f"The {_noun(record)} has tax, {text}.", remedy)]
+
+
+def _left_out(record: Form) -> list[Problem]:
+    if record.tax_inclusive is not True or not _value(record.tax):
+        return []
+    return [
+        _problem(
+            "tax-inclusive",
+            "tax",
+            f"The prices of the {_noun(record)} contain the tax, and documents are sent without tax.",
+            "Enter the prices without tax in the source.",
+        )
+    ]
 
 
 def tax_code_name(record: Form, settings: Settings) -> str:

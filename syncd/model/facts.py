@@ -87,7 +87,8 @@ class Settings(msgspec.Struct, frozen=True):
     """When an invoice goes out; empty: as the profile has it. ``button``: only when a person asks (O-10)."""
     tax_mode: Literal["code", "line", "none"] = "code"
     """How tax goes out: by a tax code; as a line of ``tax_item``, with every line free of tax (O-29, C-O3), and the
-    discount as a line of ``discount_item``; or not at all (B-17)."""
+    discount as a line of ``discount_item``; or not at all (B-17): documents then go out without it, and people add it
+    in QBO by hand (C-B4)."""
     tax_item: str = ""
     discount_item: str = ""
     currency_mode: Literal["keep", "home_only"] = "keep"
@@ -95,9 +96,15 @@ class Settings(msgspec.Struct, frozen=True):
     its customer's is then held (C-O5)."""
     send_via_qbo: bool = False
     """Whether QBO may be asked to mail an invoice (O-15, X-7). Nothing is ever mailed without a person asking."""
-    numbering: Literal["", "qbo", "source"] = ""
-    """Who numbers documents: with "source" nothing goes out that QBO would number itself (V-8); empty: as the profile
-    says."""
+    numbering: Literal["", "source", "qbo", "counted"] = ""
+    """Who numbers documents. Empty: as the profile says, mostly the source as far as QBO takes its numbers, and QBO's
+    answer comes back (C-R10). ``source``: nothing goes out that QBO would number itself (V-8). ``qbo``: QBO alone.
+    ``counted``: syncd counts invoices up from ``first_number`` (B-18)."""
+    first_number: str = ""
+    """The first number that syncd gives, such as ``1001`` or ``INV-0100``; it must be free in QBO (B-19)."""
+    project_as: Literal["none", "sub_customer"] | None = None
+    """What a project of the source is in QBO: nothing, or a sub-customer under its client's customer, which its
+    documents are billed to (B-20, B-22). None: what the profile says, else nothing."""
     estimates: bool = False
     """Whether estimates are sent (V-14)."""
     mark_paid_account: str = ""

@@ -31,11 +31,12 @@ from syncd.model.records import (
     Line,
     Named,
     Payment,
+    Project,
     Record,
     State,
     Vendor,
 )
-from syncd.model.references import category_key, is_text, item_key, mapped_name, method_key, project_key
+from syncd.model.references import billed_to, category_key, is_text, item_key, mapped_name, method_key, project_key
 from syncd.model.spec import (
     CC_EMAILS_LIMIT,
     DESCRIPTION_LIMIT,
@@ -73,7 +74,7 @@ class Lens:
         self._settings = settings
         self._home = facts.home_currency
         self._home_only = settings.currency_mode == "home_only"
-        self._with_tax = facts.sales_tax
+        self._with_tax = facts.sales_tax and settings.tax_mode != "none"
         self._with_discount = bool(settings.discount_account)
         self._projectors: dict[Kind, Callable[[Any, Refs | None], Projection]] = {
             Kind.CLIENT: self._client,
@@ -82,7 +83,7 @@ class Lens:
             Kind.TAX_CODE: self._named,
             Kind.PAYMENT_METHOD: self._named,
             Kind.CATEGORY: self._named,
-            Kind.PROJECT: self._named,
+            Kind.PROJECT: self._project,
             Kind.ESTIMATE: self._priced,
             Kind.INVOICE: self._invoice,
             Kind.CREDIT_NOTE: self._credit_note,
@@ -115,6 +116,18 @@ class Lens:
 
     def _named(self, record: Named, refs: Refs | None) -> Projection:
         return {"name": values.text(record.name).removesuffix(" (deleted)")}
+
+    def _project(self, record: Project, refs: Refs | None) -> Projection:
+        """Where a project is a sub-customer, it is one of a certain customer (B-20)."""
+        projection = self._named(record, refs)
+        if self._settings.project_as == "sub_customer":
+            resolve = refs or _same
+            projection["client"] = resolve(Kind.CLIENT, record.client) if record.client else ""
+        return projection
+
+    def _customer(self, record: Form | Payment | CreditApplication, refs: Refs | None) -> str:
+        """The customer or sub-customer that a document is billed to."""
+        return record.client if refs is None else refs(*billed_to(record, self._settings))
 
     def _client(self, record: Client, refs: Refs | None) -> Projection:
         full = self._party(record)
@@ -165,10 +178,9 @@ class Lens:
                 total, tax = (total if inclusive else total - tax), ZERO
             given = record.discount if isinstance(record.discount, Decimal) else ZERO
             total += given - self._discount(record, refs)
-        resolve = refs or _same
         full: Projection = {
             "number": values.cut(_text(record.number), NUMBER_LIMIT),
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "issue_date": record.issue_date.isoformat(),
             "currency": currency,
             "bill_to": postal(record.bill_to),
@@ -225,7 +237,7 @@ class Lens:
             for part in record.credits
         )
         full: Projection = {
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "date": record.date.isoformat(),
             "amount": values.money(record.amount, currency),
             "currency": currency,
@@ -250,7 +262,7 @@ class Lens:
         currency = self.currency(record)
         resolve = refs or _same
         full: Projection = {
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "credit_note": resolve(Kind.CREDIT_NOTE, record.credit_note),
             "date": record.date.isoformat(),
             "currency": currency,

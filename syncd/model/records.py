@@ -137,7 +137,8 @@ class Category(msgspec.Struct, frozen=True, tag="category", omit_defaults=True):
 class Project(msgspec.Struct, frozen=True, tag="project", omit_defaults=True):
     """A project of a client; in QBO a sub-customer or project. ``client`` is the client's id, empty when unknown.
 
-    ``external_id`` is QBO's id where the source keeps it: a certain match.
+    ``external_id`` is QBO's id where the source keeps it: a certain match. ``currency`` is its client's. ``balance`` is
+    what its documents have open (QBO only).
     """
 
     id: str
@@ -145,6 +146,8 @@ class Project(msgspec.Struct, frozen=True, tag="project", omit_defaults=True):
     active: bool = True
     client: str = ""
     external_id: str = ""
+    currency: str | UnsetType = UNSET
+    balance: Decimal | UnsetType = UNSET
 
 
 class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
@@ -207,6 +210,8 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     are the tick boxes of the source: send it to QBO, and take it out of there when it is withdrawn or deleted (R-2,
     R-45). ``sent`` (QBO only; the source's is its ``state``) and ``paid`` are marks: that it went to the client, and
     that nothing is open on it (V-10).
+    R-45). ``project`` is the id of a project of the client's, empty where there is none and on every record of QBO's,
+    which names a customer or a sub-customer in ``client``.
     """
 
     id: str
@@ -235,6 +240,7 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     remove: bool | UnsetType = UNSET
     sent: bool | UnsetType = UNSET
     paid: bool | UnsetType = UNSET
+    project: str = ""
 
 
 class Estimate(msgspec.Struct, frozen=True, tag="estimate", omit_defaults=True):
@@ -264,6 +270,7 @@ class Estimate(msgspec.Struct, frozen=True, tag="estimate", omit_defaults=True):
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    project: str = ""
 
 
 class CreditNote(msgspec.Struct, frozen=True, tag="credit_note", omit_defaults=True):
@@ -295,6 +302,7 @@ class CreditNote(msgspec.Struct, frozen=True, tag="credit_note", omit_defaults=T
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    project: str = ""
 
 
 class Allocation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -339,6 +347,7 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", omit_defaults=True):
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
     by_mark: bool | UnsetType = UNSET
+    project: str = ""
 
     @property
     def cash(self) -> Decimal:
@@ -362,6 +371,7 @@ class CreditApplication(msgspec.Struct, frozen=True, tag="credit_application", o
     currency: str | UnsetType = UNSET
     other_links: int = 0
     external_id: str = ""
+    project: str = ""
 
 
 class Expense(msgspec.Struct, frozen=True, tag="expense", omit_defaults=True):
@@ -422,7 +432,7 @@ class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
 
 
 Named: TypeAlias = Item | TaxCode | PaymentMethod | Category | Project
-"""Records that are only ever matched with one of QBO, by name, and never written."""
+"""Records that are matched with one of QBO by name, and never written; but for projects, where the policy says so."""
 Party: TypeAlias = Client | Vendor
 Form: TypeAlias = Invoice | Estimate | CreditNote
 """Documents with billed lines."""

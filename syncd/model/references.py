@@ -18,6 +18,7 @@ from syncd.model.records import (
     CreditNote,
     Estimate,
     Expense,
+    Form,
     Invoice,
     Item,
     Kind,
@@ -46,7 +47,7 @@ NAMED: Mapping[Kind, type[Any]] = {
     Kind.CATEGORY: Category,
     Kind.PROJECT: Project,
 }
-"""Kinds whose records are matched by name and never written, with what stands for a mere name."""
+"""Kinds whose records are matched by name, with what stands for a mere name."""
 
 
 def pending(kind: Kind, source_id: str) -> str:
@@ -146,14 +147,16 @@ def qbo_references(record: Record) -> frozenset[Reference]:
 def _documents(record: Record) -> set[Reference]:
     """Those references that are ids on either side: parties and other documents."""
     match record:
+        case Project():
+            return {(Kind.CLIENT, record.client)} if record.client else set()
         case Invoice() | Estimate() | CreditNote():
-            return {(Kind.CLIENT, record.client)}
+            return _whose(record)
         case Payment():
-            found = {(Kind.CLIENT, record.client)}
+            found = _whose(record)
             found |= {(Kind.INVOICE, part.invoice) for part in record.allocations}
             return found | {(Kind.CREDIT_NOTE, part.credit_note) for part in record.credits}
         case CreditApplication():
-            found = {(Kind.CLIENT, record.client)}
+            found = _whose(record)
             if record.credit_note:  # a void one in QBO names none any more
                 found.add((Kind.CREDIT_NOTE, record.credit_note))
             return found | {(Kind.INVOICE, part.invoice) for part in record.allocations}
@@ -161,6 +164,18 @@ def _documents(record: Record) -> set[Reference]:
             return {(Kind.VENDOR, record.vendor)}
         case _:
             return set()
+
+
+def _whose(record: Form | Payment | CreditApplication) -> set[Reference]:
+    project: set[Reference] = {(Kind.PROJECT, record.project)} if record.project else set()
+    return {(Kind.CLIENT, record.client)} | project
+
+
+def billed_to(record: Form | Payment | CreditApplication, settings: Settings) -> Reference:
+    """Whose document it is in QBO: the project's, where projects are sub-customers (B-22), else the client's."""
+    if record.project and settings.project_as == "sub_customer":
+        return (Kind.PROJECT, record.project)
+    return (Kind.CLIENT, record.client)
 
 
 def party(record: Record) -> Reference | None:

@@ -23,7 +23,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     reformatting either (whose document it is, and when). ``fixed``: fields QBO never lets change after creation.
     ``coupled``: fields that hang together, so that a change of one is a change of all. ``dates``: the fields that
     decide in which accounting period it falls. ``transaction``: whether QBO can delete it (lists can only be
-    deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written.
+    deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written
+    (unless the policy has verbs for it: ``Policy.only_matched``).
     ``optional``: what has no counterpart in QBO is left out there, and nothing waits for it. ``watched``: whether QBO's
     change feed is asked for it. ``siblings``: kinds that are the same entity in QBO. ``marks``: fields that are kept in
     agreement only where a profile says so. ``derived``: those of them that nobody writes to QBO, because there they
@@ -67,7 +68,7 @@ _SPECS = (
     KindSpec(kind=Kind.CLIENT, fields=("name", "currency", "email"), fixed=("currency",), plural="clients"),
     KindSpec(
         kind=Kind.PROJECT,
-        fields=("name",),
+        fields=("name", "client"),
         needs=(Kind.CLIENT,),
         link_only=True,
         optional=True,

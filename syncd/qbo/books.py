@@ -96,7 +96,7 @@ class Books:
         self._batches = BatchSize(config.batch_size)
         self._lookups = Lookups(self._transport, self._listing, self.limiter, self._batches)
         self._feed = ChangeFeed(self._transport, self._listing, config, clock, self.server_time)
-        self._finder = Finder(self._lookups, self._listing, self.facts, self.decode)
+        self._finder = Finder(self._lookups, self._listing, self.facts, self.decode, settings)
         self._recovery = Recovery(self._listing, self.decode, self._read_urgent)
         self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget)
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-sender")
@@ -155,13 +155,13 @@ class Books:
 
     # reading
 
-    def changes(self, since: datetime, kinds: Sequence[Kind]) -> BooksChanges:
+    def changes(self, since: datetime, kinds: Sequence[Kind], written: Collection[Kind] = ()) -> BooksChanges:
         """Everything of these kinds that changed since the cursor ``since``; raises when nothing could be read.
 
-        Kinds that QBO does not have or that nobody watches (``KindSpec.watched``) are left out. A record that is of
-        several kinds there appears under each of them.
+        Kinds that QBO does not have or that nobody watches (``KindSpec.watched``) are left out, but for those that are
+        ``written``. A record that is of several kinds there appears under each of them.
         """
-        watched = [kind for kind in kinds if kind in CODECS and SPECS[kind].watched]
+        watched = [kind for kind in kinds if kind in CODECS and (SPECS[kind].watched or kind in written)]
         if not watched:
             return BooksChanges(records={}, tombstones={}, unknown={}, cursor=since)
         feed = self._feed.read(tuple(dict.fromkeys(CODECS[kind].entity for kind in watched)), since)
@@ -169,7 +169,7 @@ class Books:
         unknown = {kind: part.failure for kind, part in parts.items() if part.failure}
         known = {kind: part for kind, part in parts.items() if kind not in unknown}
         inventory = {kind: part.inventory for kind, part in known.items() if part.inventory is not None}
-        taken = {kind: {i for i, row in part.rows.items() if CODECS[kind].takes(row)} for kind, part in known.items()}
+        taken = {kind: {i for i, row in part.rows.items() if self._takes(kind, row)} for kind, part in known.items()}
         return BooksChanges(
             records={
                 kind: {
@@ -207,8 +207,12 @@ class Books:
         kept, reading = CODECS[kind], self.reading()
         for page in self._listing.everything(kept.entity):
             for _, row in page:
-                if kept.takes(row):
+                if self._takes(kind, row):
                     yield kept.decode(row, reading)
+
+    def numbers_taken(self, kind: Kind, numbers: Collection[str]) -> frozenset[str]:
+        """Those of these numbers that documents of a kind have. Raises ``QboUnavailable``."""
+        return self._finder.numbers_taken(kind, numbers)
 
     def deposits_of(self, payments: Collection[str], since: date) -> dict[str, str] | Unknown:
         """Those of these payments, by id, that are part of a bank deposit of ``since`` or later, with its id."""
@@ -296,6 +300,12 @@ class Books:
         return self._recovery.look_up(write, sent_at)
 
     # inside
+
+    def _takes(self, kind: Kind, row: Raw) -> bool:
+        """Whether a row of an entity is of this kind. Where projects are sub-customers, none of these is a client."""
+        if kind is Kind.CLIENT and self._settings.project_as == "sub_customer":
+            return not CODECS[Kind.PROJECT].takes(row)
+        return CODECS[kind].takes(row)
 
     def _send_first(self, writes: Sequence[WireWrite]) -> list[Outcome]:
         began = self._clock.now()

@@ -6,7 +6,7 @@ from syncd.model.checks import unusable
 from syncd.model.lens import differing
 from syncd.model.observations import Absent, Flawed, Problem
 from syncd.model.records import Side
-from syncd.model.references import label
+from syncd.model.references import amount_of, label
 from syncd.model.spec import DEFAULT_KEY
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
@@ -36,12 +36,14 @@ class Answers(ToQbo, ToSource):
             self._hold("; ".join(problem.text for problem in problems), problems=problems)
         elif unknown := self._unlisted():
             self._hold(unknown)
+        elif self._nothing_fits():
+            self._hold(self._entry.held_back, case=Case.BLOCKED)
         else:
             getattr(self, f"_on_{self._answer(self._seen.case).value}")()
         self._finish()
 
     def _answer(self, case: Case) -> Answer:
-        left_behind = self._known is not None and self._known.state == "orphaned"
+        left_behind = self._left_behind()
         if self._seen.withdrawn and left_behind and case in _SOURCE_GONE:
             return self._removed_after_all(case)
         if case in _EDITED and self._changed().isdisjoint(self._seen.differences):
@@ -53,6 +55,9 @@ class Answers(ToQbo, ToSource):
         answer = wished if wished in ALLOWED[case] else DEFAULT[case]
         return Answer.NONE if left_behind and answer is Answer.ORPHAN else answer
 
+    def _left_behind(self) -> bool:
+        return self._known is not None and self._known.state == "orphaned"
+
     def _removed_after_all(self, case: Case) -> Answer:
         """What was left behind stays, whatever becomes of the draft, until somebody ticks its box (R-44)."""
         if self._ticked(Answer.NONE) is not self._policy.ticked or self._policy.ticked is None:
@@ -63,15 +68,20 @@ class Answers(ToQbo, ToSource):
         """What the policy says."""
         if self._seen.withdrawn and case in _SOURCE_GONE:
             return self._ticked(self._policy.withdrawn)
-        if self._seen.voided and case is Case.SRC_GONE:
-            return self._policy.source_void
-        if case is Case.SRC_GONE and self._known is not None and "by_mark" in self._known.source_base:
-            return Answer.DELETE_QBO  # it was syncd's own, and goes with the mark (C-V3)
         if case is Case.SRC_GONE:
-            return self._ticked(self._said(case))
+            return self._gone_from_source(case)
+        if case is Case.QBO_VOID and self._policy.closes and self._left_behind():
+            return Answer.REACTIVATE_QBO  # it ended because the source closed it, and is open there again
         if case is Case.ADOPT_DIFF and not self._seen.certain:
             return Answer.HOLD  # a look-alike may be somebody else's (F-88)
         return self._said(case)
+
+    def _gone_from_source(self, case: Case) -> Answer:
+        if self._seen.voided:
+            return self._policy.source_void
+        if self._known is not None and "by_mark" in self._known.source_base:
+            return Answer.DELETE_QBO  # it was syncd's own, and goes with the mark (C-V3)
+        return self._ticked(self._said(case))
 
     def _said(self, case: Case) -> Answer:
         """What the policy's table says: where a person asked for the record, perhaps something else."""
@@ -103,6 +113,13 @@ class Answers(ToQbo, ToSource):
             return "a line names no type, so nobody can say which item of QuickBooks it is"
         said = f"lines of the type {label(record)!r} are mapped to no item in QuickBooks"
         return f"{said} ([company.settings] line_type_map)"
+
+    def _nothing_fits(self) -> bool:
+        """Whether there is nothing to do but to wait until more of it may be in QBO."""
+        if not self._entry.held_back:
+            return False
+        nothing = not amount_of(self._seen.source_record) if self._seen.source_record is not None else False
+        return nothing or self._answer(self._seen.case) is Answer.NONE
 
     # ---- answers that write nothing
 
@@ -145,7 +162,8 @@ class Answers(ToQbo, ToSource):
         if self._seen.case is Case.UNKNOWN:
             self._hold(self._seen.why_unknown or "one side could not be read", wait=True)
             return
-        self._hold(why_held(self._seen) + self._perhaps_merged())
+        edited = self._remedy() if self._seen.source_changed else ""
+        self._hold(why_held(self._seen, self._policy) + (edited or self._perhaps_merged()))
 
     def _perhaps_merged(self) -> str:
         """What to do where QuickBooks' record went because it was merged with another one (F-76)."""
@@ -179,7 +197,7 @@ class Answers(ToQbo, ToSource):
 
     def _on_link(self) -> None:
         if self._seen.partner is None or self._seen.differences:
-            self._hold(why_held(self._seen))
+            self._hold(why_held(self._seen, self._policy))
             return
         found = unusable(self._seen.partner.record, self._view.settings)
         if found:
@@ -210,6 +228,8 @@ class Answers(ToQbo, ToSource):
             why = "was removed in QuickBooks"
         elif self._seen.case is Case.QBO_VOID:
             why = "was voided in QuickBooks"
+        elif self._seen.case is Case.BOTH_GONE:
+            why = "is inactive on both sides"
         reason = f"it {why}; the policy leaves its counterpart and keeps the link for reuse"
         if self._seen.withdrawn and self._policy.ticked is not None:
             reason += ". Tick that it is to be removed from QuickBooks, and it is deleted there"  # R-44

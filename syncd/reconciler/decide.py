@@ -10,13 +10,12 @@ import msgspec
 from syncd.model.observations import Absent, Flawed, Present, Unchanged
 from syncd.model.records import Kind, Record
 from syncd.model.references import dates_of, label
-from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.imports import comes_in
 from syncd.reconciler.match import Shelf
 from syncd.reconciler.planned import Planned
-from syncd.reconciler.policy import Case, KindPolicy
+from syncd.reconciler.policy import Answer, Case, KindPolicy
 from syncd.reconciler.sight import Look, look
 
 _ADOPTING = frozenset({Case.ADOPT_EQUAL, Case.ADOPT_DIFF, Case.REBORN_BOTH})
@@ -55,7 +54,7 @@ class Decider:
             needed = source_id_of(entry) in wanted or any(rival.record.id in coming for rival in one.rivals)
             if not self._stays_home(one, policy, needed=needed or entry.pushed):
                 seen.append(one)
-        for one in _claimed(kind, seen):
+        for one in _claimed(seen, shared=self._view.policy.only_matched(kind)):
             if _only_in_qbo(one.entry) and one.partner and self.planned.concerns(kind, one.partner.record.id):
                 continue  # this very plan ties it to a record of the source: that says all there is to say
             self.planned.count_changes(one, awaited=policy.answers.get(Case.SRC_EDITED) is Answer.AWAIT)
@@ -113,11 +112,11 @@ def _only_in_qbo(entry: Entry) -> bool:
     return entry.known is None and isinstance(entry.source, Absent)
 
 
-def _claimed(kind: Kind, seen: Sequence[Look]) -> list[Look]:
+def _claimed(seen: Sequence[Look], *, shared: bool) -> list[Look]:
     """Records of the source first, then those that only QBO has, both with who else claims the same record of QBO.
 
     One record of QBO that fits several of the source for certain is ambiguous, the other way round (C15). Where
-    several of the source may stand for one of QBO anyway (items), it is not.
+    several of the source may stand for one of QBO anyway (``shared``: items), it is not.
     """
     claims: dict[str, dict[str, Look]] = defaultdict(dict)
     for one in seen:
@@ -125,7 +124,7 @@ def _claimed(kind: Kind, seen: Sequence[Look]) -> list[Look]:
             claims[rival.record.id][source_id_of(one.entry)] = one
     mine = [one for one in seen if not _only_in_qbo(one.entry)]
     theirs = [one for one in seen if _only_in_qbo(one.entry)]
-    if not SPECS[kind].link_only:
+    if not shared:
         mine = [_contested(one, claims) for one in mine]
     return mine + [_awaited(one, claims) for one in theirs]
 

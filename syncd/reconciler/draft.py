@@ -50,6 +50,10 @@ class Draft:
         shown = mine or (partner.record if partner is not None and not remembered else None)
         return label(shown) if shown is not None else remembered
 
+    def _remedy(self) -> str:
+        """What the policy says can be done about a change in the source that is held, as the end of a reason."""
+        return f": {self._policy.remedy}" if self._policy.remedy else ""
+
     def _accepted(self) -> frozenset[str]:
         return self._known.accepted if self._known is not None else frozenset()
 
@@ -154,7 +158,8 @@ class Draft:
             reason = "; ".join(dict.fromkeys(hold.reason for hold in holds))
             self._out = [_replace(holds[0], reason=reason, wait=all(hold.wait for hold in holds))]
         for operation in self._out:
-            self._planned.add(operation)
+            rest = self._entry.held_back if operation.verb is not Verb.HOLD else ""
+            self._planned.add(_replace(operation, remainder=rest) if rest else operation)
 
     def _operation(
         self,

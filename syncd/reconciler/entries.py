@@ -44,6 +44,7 @@ class Entry(msgspec.Struct, frozen=True):
     certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since.
     ``tried``: something was to be done with it before, and could not be. ``pushed``: a person asked that it goes out
     now.
+    ``held_back``: why the source's record is more than this one, which is the part of it that may be in QBO now.
     """
 
     kind: Kind
@@ -58,6 +59,7 @@ class Entry(msgspec.Struct, frozen=True):
     undone: bool = False
     tried: bool = False
     pushed: bool = False
+    held_back: str = ""
 
 
 class SideCapability(msgspec.Struct, frozen=True):

@@ -116,7 +116,7 @@ def _empty_side(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     for kind, linked in view.rails.linked.items():
         for side in (Side.SOURCE, Side.QBO):
             # Links of items stand for names on lines too (the default item), not only for rows, and are never written.
-            lists_none = view.rails.listed.get((side, kind)) == 0 and not SPECS[kind].link_only
+            lists_none = view.rails.listed.get((side, kind)) == 0 and not view.policy.only_matched(kind)
             if not lists_none or linked <= view.overrides.allow_empty.get((side, kind), 0):
                 continue
             plural = SPECS[kind].plural

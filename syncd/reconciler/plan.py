@@ -67,6 +67,10 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     money: Money | None = None
     problems: tuple[Problem, ...] = ()
     blocked_by: str = ""
+    given: str = ""
+    """The number that syncd counted for a document without one (B-18); chosen just before it is intended."""
+    remainder: str = ""
+    """Why something of the record is held back after this: it waits, although what can be done is done (C-B4)."""
     wait: bool = False
     """A hold that clears by itself once a side can be read again; no work for a person."""
     undoes: str = ""

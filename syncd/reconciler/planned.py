@@ -5,7 +5,6 @@ from __future__ import annotations
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
 from syncd.model.references import is_name, is_pending, label, pending, qbo_references, references
-from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.imports import imported
@@ -39,7 +38,9 @@ class Planned:
         self._coming: dict[tuple[Kind, str], str] = {}
         self._concerned: set[tuple[Kind, str]] = set()
         self._held: dict[tuple[Kind, str], Operation] = {}
-        self._ended = {(e.kind, e.known.source_id) for e in view.entries if e.known is not None and _ended_in_qbo(e)}
+        self._ended = {
+            (e.kind, e.known.source_id) for e in view.entries if e.known is not None and _ended_in_qbo(e, view)
+        }
         self._removed = {
             (e.kind, e.known.qbo_id): e.known
             for e in view.entries
@@ -124,7 +125,7 @@ class Planned:
                 after.append(self._creating[slot])
             elif slot in self._ended:
                 return (), self._blocker(*slot, why="which was deleted, voided or made inactive in QuickBooks")
-            elif is_pending(self.resolve(*slot)) and (held is not None or not SPECS[slot[0]].optional):
+            elif is_pending(self.resolve(*slot)) and (held is not None or not self._view.policy.may_lack(slot[0])):
                 return (), self._blocker(*slot)  # nobody knows yet that what is optional has no counterpart
         return tuple(after), ""
 
@@ -151,5 +152,7 @@ class Planned:
         return known or self._view.label_of(kind, source_id) or f"of the source's id {source_id}"
 
 
-def _ended_in_qbo(entry: Entry) -> bool:
-    return is_void(entry.qbo.record) if isinstance(entry.qbo, Present) else isinstance(entry.qbo, Absent)
+def _ended_in_qbo(entry: Entry, view: View) -> bool:
+    if isinstance(entry.qbo, Present):
+        return is_void(entry.qbo.record, view.policy.kinds[entry.kind])
+    return isinstance(entry.qbo, Absent)

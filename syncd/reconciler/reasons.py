@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from syncd.model.observations import Present
-from syncd.model.records import Bill, CreditApplication, CreditNote, Estimate, Invoice, Payment, Record, State
+from syncd.model.records import (
+    Bill,
+    CreditApplication,
+    CreditNote,
+    Estimate,
+    Invoice,
+    Payment,
+    Project,
+    Record,
+    State,
+)
 from syncd.model.references import label
+from syncd.model.spec import SPECS
 from syncd.reconciler import explain
-from syncd.reconciler.policy import Case
+from syncd.reconciler.policy import Case, KindPolicy
 from syncd.reconciler.sight import Look
 
 
-def why_held(seen: Look) -> str:
+def why_held(seen: Look, policy: KindPolicy) -> str:
     """The sentence for a hold in this case."""
+    if policy.remedy and seen.source_changed and seen.case in _FIXED:
+        return f"the source changed {explain.words(seen.source_changed)} of what is in QuickBooks already"
+    if seen.withdrawn and seen.case is Case.SRC_GONE:
+        return "it is a draft again in the source and still in QuickBooks" + _AS_DRAFT
     sentence = _HELD.get(seen.case)
     return sentence(seen) if sentence is not None else "the policy leaves this to a person"
 
@@ -29,6 +44,8 @@ def why_created(record: Record) -> str:
             return "uses a credit note on invoices, and QuickBooks does not know of it yet"
         case Bill():
             return "is owed for approved expenses and not in QuickBooks yet"
+        case Project():
+            return "is a project of a client, and not in QuickBooks yet"
         case _:
             return "is needed by what is sent and not in QuickBooks yet"
 
@@ -71,6 +88,16 @@ def _twins(seen: Look) -> str:
     return f"QuickBooks has another record with the same number and content ({_rivals(seen)})"
 
 
+_FIXED = frozenset({Case.SRC_EDITED, Case.MERGEABLE, Case.CONFLICT})
+_AS_DRAFT = ": delete it there by hand, or accept the source and it is deleted there; then submit it again"
+
+
+def _made_void(seen: Look) -> str:
+    if SPECS[seen.entry.kind].transaction:
+        return "it was voided in QuickBooks; the source keeps its amounts"
+    return "it was made inactive in QuickBooks: accept the source to make it active again"
+
+
 _HELD: Mapping[Case, Callable[[Look], str]] = {
     Case.IN_DOUBT: lambda _: "an earlier write may or may not have arrived; it is settled before anything else is done",
     Case.ADOPT_DIFF: lambda seen: (
@@ -94,8 +121,8 @@ _HELD: Mapping[Case, Callable[[Look], str]] = {
     Case.QBO_GONE_SRC_EDITED: lambda seen: (
         f"it was deleted in QuickBooks, and the source changed {explain.words(seen.source_changed)} since"
     ),
-    Case.QBO_VOID: lambda _: "it was voided or made inactive in QuickBooks; the source keeps its amounts",
-    Case.QBO_VOID_SRC_EDITED: lambda _: "it was voided or made inactive in QuickBooks, and the source changed it since",
+    Case.QBO_VOID: _made_void,
+    Case.QBO_VOID_SRC_EDITED: lambda seen: f"{_made_void(seen)}. The source changed it since",
     Case.MOVED: _twins,
     Case.TWINS: _twins,
     Case.REBORN_BOTH: lambda seen: (

@@ -5,13 +5,15 @@ from __future__ import annotations
 from syncd.model.checks import problems as problems_of
 from syncd.model.lens import differing
 from syncd.model.observations import Present, Problem
-from syncd.model.records import UNSET, Invoice, Kind, Record, Side
+from syncd.model.records import UNSET, CreditNote, Invoice, Kind, Record, Side
 from syncd.model.references import party
 from syncd.model.spec import DEFAULT_KEY, NO_COUNTERPART
+from syncd.model.taxing import as_sent
 from syncd.model.values import name_key
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.confirm import Marks, Step
+from syncd.reconciler.plan import Money
 from syncd.reconciler.policy import Case, Owner
 from syncd.reconciler.reasons import why_created
 from syncd.reconciler.sight import widen
@@ -25,8 +27,7 @@ class ToQbo(Marks):
         if record is None:
             self._hold("the source has not been read, so nothing can be created from it", wait=True)
             return
-        makes = Verb.CREATE in self._policy.verbs.get(Side.QBO, frozenset()) and record.id != DEFAULT_KEY
-        if self._spec.link_only and not makes:
+        if self._view.policy.only_matched(self._kind) or (self._spec.link_only and record.id == DEFAULT_KEY):
             self._link_named(record)
             return
         if not self._allowed(Side.QBO, Verb.CREATE) or (self._spec.link_only and self._made_already(record)):
@@ -48,7 +49,7 @@ class ToQbo(Marks):
                 after=after,
                 writes_back=self._returned(),
                 awaits=self._awaited(),
-                money=self._money(record),
+                money=self._sent_money(record),
             )
         )
 
@@ -111,7 +112,7 @@ class ToQbo(Marks):
                 record=record,
                 after=after,
                 writes_back=self._returned() if self._known is None else (),
-                money=self._money(record),
+                money=self._sent_money(record),
             )
         )
 
@@ -148,6 +149,10 @@ class ToQbo(Marks):
         fixed = fields & frozenset(self._spec.fixed)
         if fixed:
             self._hold(f"QuickBooks never lets {explain.words(fixed)} change once a record exists")
+            return True
+        asks = fields & self._policy.asks
+        if asks and not self._by_person():
+            self._hold(f"the source changed {explain.words(asks)}, which is not sent by itself{self._remedy()}")
             return True
         decided = frozenset(name for name in changed if self._owner(name) is Owner.RETURNED)
         alone = decided - frozenset(self._spec.coupled)  # a total follows its lines; a number stands by itself
@@ -218,7 +223,24 @@ class ToQbo(Marks):
         self._remove(Side.QBO, Verb.VOID, f"{why} in the source, and the policy voids it in QuickBooks")
 
     def _on_deactivate_qbo(self) -> None:
-        self._remove(Side.QBO, Verb.DEACTIVATE, "was removed in the source, and QuickBooks can only make it inactive")
+        why = "was removed in the source, and QuickBooks can only make it inactive"
+        if self._seen.withdrawn:
+            why = "was closed in the source and is made inactive in QuickBooks"
+        self._remove(Side.QBO, Verb.DEACTIVATE, why)
+
+    def _on_reactivate_qbo(self) -> None:
+        record = self._seen.source_record
+        if self._spec.transaction or record is None:
+            self._hold("a void cannot be taken back in QuickBooks")
+            return
+        if not self._allowed(Side.QBO, Verb.UPDATE):
+            return
+        ready, after = self._sendable(record)
+        if ready:
+            why = "is in use in the source and is made active again in QuickBooks"
+            self._out.append(
+                self._operation(Side.QBO, Verb.UPDATE, why, fields=("active",), record=record, after=after)
+            )
 
     # ---- parts
 
@@ -235,6 +257,12 @@ class ToQbo(Marks):
         if other != record.id:
             self._hold("one of the same name is being made; it is linked with that afterwards", wait=True)
         return other != record.id
+
+    def _sent_money(self, record: Record) -> Money | None:
+        """What a record of the source is worth in QBO: where tax is not sent, without it."""
+        if isinstance(record, Invoice | CreditNote):
+            record = as_sent(record, self._view.settings)
+        return self._money(record)
 
     def _awaited(self) -> tuple[str, ...]:
         """Fields that QBO decides on creation and that a person has to carry into the source (C-R10)."""

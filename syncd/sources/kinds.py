@@ -96,9 +96,10 @@ class TaxCodeTable(_KindTable):
 
 
 class ProjectFields(NamedFields):
-    """The fields of a project."""
+    """The fields of a project. ``currency`` is its client's."""
 
     client: Expression | None = None
+    currency: Expression | None = None
 
 
 class ProjectTable(_KindTable):
@@ -137,6 +138,7 @@ class _FormFields(Strict):
     """The fields that all documents with lines share."""
 
     client: Expression
+    project: Expression | None = None
     issue_date: Expression
     state: Expression
     number: Expression | None = None
@@ -202,6 +204,7 @@ class PaymentFields(Strict):
     it because the invoice was marked as paid (C-V3)."""
 
     client: Expression
+    project: Expression | None = None
     date: Expression
     amount: Expression
     currency: Expression | None = None
@@ -228,6 +231,7 @@ class CreditApplicationFields(Strict):
     """The fields of a credit application: a credit note used on invoices, without money."""
 
     client: Expression
+    project: Expression | None = None
     credit_note: Expression
     date: Expression
     currency: Expression | None = None

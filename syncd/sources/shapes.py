@@ -75,6 +75,7 @@ _PARTY = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DEACTIVATE})
 _MONEY = frozenset({Verb.CREATE, Verb.UPDATE, Verb.VOID, Verb.DELETE})
 _FORM = _MONEY | {Verb.WITHDRAW}
 _CLIENT = ("client", Kind.CLIENT)
+_PROJECT = ("project", Kind.PROJECT)
 _LINES = Part("lines", Line, ("item", Kind.ITEM), keyed=False)
 _ALLOCATIONS = Part("allocations", Allocation, ("invoice", Kind.INVOICE))
 _CREDITS = Part("credits", CreditUse, ("credit_note", Kind.CREDIT_NOTE))
@@ -92,15 +93,25 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
             Estimate, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
         ),
         Kind.INVOICE: Shape(
-            Invoice, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+            Invoice,
+            _FORM,
+            refers=(_CLIENT, _PROJECT),
+            parts=(_LINES,),
+            problems=whole.form_problems,
+            living=State.PUBLISHED,
         ),
         Kind.CREDIT_NOTE: Shape(
-            CreditNote, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+            CreditNote,
+            _FORM,
+            refers=(_CLIENT, _PROJECT),
+            parts=(_LINES,),
+            problems=whole.form_problems,
+            living=State.PUBLISHED,
         ),
         Kind.PAYMENT: Shape(
             Payment,
             _MONEY,
-            refers=(_CLIENT, ("method", Kind.PAYMENT_METHOD)),
+            refers=(_CLIENT, _PROJECT, ("method", Kind.PAYMENT_METHOD)),
             parts=(_ALLOCATIONS, _CREDITS),
             problems=whole.payment_problems,
         ),

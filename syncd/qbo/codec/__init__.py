@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,7 @@ from syncd.model.records import (
     Item,
     Kind,
     Payment,
+    Project,
     Record,
     Vendor,
 )
@@ -83,7 +85,7 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
 )
 """Every kind that QBO has. An expense exists in the source only; bills are made of them."""
 
-PARTIES = frozenset({Kind.CLIENT, Kind.VENDOR})
+PARTIES = frozenset({Kind.CLIENT, Kind.PROJECT, Kind.VENDOR})
 
 
 def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Json:
@@ -107,38 +109,39 @@ def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Jso
     return body
 
 
-def _create(record: Record | None, wishes: Wishes) -> Json | None:  # noqa: PLR0911 - one way for each sort of record
-    match record:
-        case Item():
-            return named.create_item(record, wishes)
-        case Client() | Vendor():
-            return party.create(record, wishes)
-        case Invoice() | Estimate() | CreditNote():
-            return form_body.create(record, wishes)
-        case Payment():
-            return payment.create(record, wishes)
-        case CreditApplication():
-            return credit_application.create(record, wishes)
-        case Bill():
-            return bill.create(record, wishes)
-        case _:
-            return None
+_CREATES: Mapping[type[Any], Callable[[Any, Wishes], Json]] = {
+    Client: party.create,
+    Vendor: party.create,
+    Project: named.create_project,
+    Item: named.create_item,
+    Invoice: form_body.create,
+    Estimate: form_body.create,
+    CreditNote: form_body.create,
+    Payment: payment.create,
+    CreditApplication: credit_application.create,
+    Bill: bill.create,
+}
+_UPDATES: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
+    Client: party.update,
+    Vendor: party.update,
+    Project: named.update_project,
+    Invoice: form_body.update,
+    Estimate: form_body.update,
+    CreditNote: form_body.update,
+    Payment: payment.update,
+    CreditApplication: credit_application.update,
+    Bill: bill.update,
+}
+
+
+def _create(record: Record | None, wishes: Wishes) -> Json | None:
+    make = _CREATES.get(type(record))
+    return None if make is None else make(record, wishes)
 
 
 def _update(record: Record | None, wishes: Wishes, current: Json) -> Json | None:
-    match record:
-        case Client() | Vendor():
-            return party.update(record, wishes, current)
-        case Invoice() | Estimate() | CreditNote():
-            return form_body.update(record, wishes, current)
-        case Payment():
-            return payment.update(record, wishes, current)
-        case CreditApplication():
-            return credit_application.update(record, wishes, current)
-        case Bill():
-            return bill.update(record, wishes, current)
-        case _:
-            return None
+    make = _UPDATES.get(type(record))
+    return None if make is None else make(record, wishes, current)
 
 
 def _current(wishes: Wishes) -> Json:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeAlias
 
-from syncd.model.records import Address, CreditNote, Estimate, Form, Invoice, Kind, State, UnsetType
+from syncd.model.records import Address, CreditNote, Estimate, Form, Invoice, State, UnsetType
+from syncd.model.references import billed_to
 from syncd.model.spec import CC_EMAILS_LIMIT, EMAILS_LIMIT, NOTES_LIMIT
+from syncd.model.taxing import as_sent
 from syncd.model.values import cut, text
 from syncd.qbo.codec import lines, tax
 from syncd.qbo.codec.contact import address_body, filled, joined
@@ -30,8 +32,9 @@ _Emails: TypeAlias = str | UnsetType
 
 def create(record: Form, wishes: Wishes) -> Json:
     """A new form. EmailStatus says at most that it was sent already: nothing is mailed by QBO on our account (X-7)."""
+    record = as_sent(record, wishes.settings)
     body: Json = {
-        "CustomerRef": reference(linked(wishes, Kind.CLIENT, record.client)),
+        "CustomerRef": reference(linked(wishes, *billed_to(record, wishes.settings))),
         "TxnDate": record.issue_date.isoformat(),
         "Line": lines.encode(record, wishes, []),
         **foreign_currency(record, record.issue_date, wishes),
@@ -48,7 +51,7 @@ def update(record: Form, wishes: Wishes, current: Json) -> Json:
     An invoice is updated sparsely, a credit memo whole, as its page shows it (entities.md 1.3). Lines are replaced as
     a whole, so all of them are sent, with their ids (1.4, F-23).
     """
-    fields = wishes.fields
+    fields, record = wishes.fields, as_sent(record, wishes.settings)
     if isinstance(record, CreditNote):
         body = whole(current, _READ_ONLY) | {"Line": kept_lines(current)}
     else:
@@ -74,13 +77,14 @@ def _forget_tax(body: Json) -> Json:
 
 def _party(record: Form, wishes: Wishes, current: Json) -> Json:
     if "client" in wishes.fields:
-        return reference(linked(wishes, Kind.CLIENT, record.client))
+        return reference(linked(wishes, *billed_to(record, wishes.settings)))
     return reference(party_id(current, "CustomerRef"))
 
 
 def _number(record: Form, wishes: Wishes) -> Json:
     """Only while the company keeps its own numbers; otherwise QBO counts and the source takes over (R-7, C-R10)."""
-    if wishes.facts.custom_numbers and isinstance(record.number, str) and record.number.strip():
+    ours = wishes.facts.custom_numbers and wishes.settings.numbering != "qbo"
+    if ours and isinstance(record.number, str) and record.number.strip():
         return {"DocNumber": text(record.number)}
     return {}
 

@@ -120,7 +120,15 @@ def update(record: Party, wishes: Wishes, current: Json) -> Json:
         body["PrimaryEmailAddr"] = {"Address": joined(record.email, EMAIL_LIMIT)}
     if "address" in wishes.fields and isinstance(record, Client) and isinstance(record.address, Address):
         body["BillAddr"] = address_body(record.address)
-    return body
+    return body | active_again(wishes, current)
+
+
+def active_again(wishes: Wishes, current: Json) -> Json:
+    """Brings back what was made inactive, under the name it had: QBO leaves the suffix on it otherwise (F-75)."""
+    if "active" not in wishes.fields:
+        return {}
+    told = {} if "name" in wishes.fields else {"DisplayName": bare_name(str(current["DisplayName"]), active=False)}
+    return {"Active": True, **told}
 
 
 def deactivate(current: Json) -> Json:

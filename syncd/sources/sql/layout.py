@@ -124,6 +124,11 @@ def _part(parent: str, other: str) -> list[sa.Column[Any]]:
     ]
 
 
+def _project() -> sa.Column[Any]:
+    # Without a foreign key, which SQLite can give to a table only by making it anew; readers look whether it is there.
+    return sa.Column("project_id", row_id())
+
+
 def _no(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
 
@@ -193,6 +198,7 @@ invoice = _table(
     sa.Column("notes", long_text()),
     sa.Column("po_number", long_text()),
     _no("paid"),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),
@@ -247,6 +253,7 @@ credit_note = _table(
     _no("tax_inclusive"),
     _money("total"),
     sa.Column("notes", long_text()),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),
@@ -267,6 +274,7 @@ payment = _table(
     sa.Column("notes", long_text()),
     sa.Column("state", short_text(16), nullable=False, server_default="live"),
     _no("by_mark"),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),

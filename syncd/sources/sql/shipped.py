@@ -16,6 +16,7 @@ def _same(*names: str) -> dict[str, Any]:
 
 _FORM = {
     "client": "client_id",
+    "project": "project_id",
     **_same("issue_date", "state", "number", "transaction_number", "currency", "exchange_rate", "bill_to"),
     **_same("emails", "cc_emails"),
     **_same("tax", "tax_code", "tax_rate", "tax_inclusive", "total", "notes"),
@@ -40,7 +41,12 @@ def reference_mapping() -> SqlMapping:
                 },
                 qbo_id="qbo_id",
             ),
-            "project": _kind("project", {"client": "client_id", **_same("name", "active")}, qbo_id="qbo_id"),
+            "project": _kind(
+                "project",
+                {"client": "client_id", "currency": "owner.currency", **_same("name", "active")},
+                qbo_id="qbo_id",
+                join={"owner": {"table": "client", "on": {"id": "client_id"}}},
+            ),
             "vendor": _kind("vendor", _same("name", "currency", "email", "active"), "member", qbo_id="qbo_id"),
             "estimate": _document("estimate", {**_FORM, **_same("due_date", "discount")}, lines=_lines("estimate")),
             "invoice": _document(
@@ -51,6 +57,7 @@ def reference_mapping() -> SqlMapping:
                 "payment",
                 {
                     "client": "client_id",
+                    "project": "project_id",
                     "method": "method_id",
                     **_same("date", "amount", "currency", "exchange_rate", "reference", "notes", "state", "by_mark"),
                     **_TICKS,
@@ -60,7 +67,12 @@ def reference_mapping() -> SqlMapping:
             ),
             "credit_application": _document(
                 "credit_application",
-                {"client": "note.client_id", "credit_note": "credit_note_id", **_same("date", "currency", "state")},
+                {
+                    "client": "note.client_id",
+                    "project": "note.project_id",
+                    "credit_note": "credit_note_id",
+                    **_same("date", "currency", "state"),
+                },
                 # Whose it is follows from the credit note: said twice, it could be said differently.
                 join={"note": {"table": "credit_note", "on": {"id": "credit_note_id"}}},
                 business_unit="note.business_unit",

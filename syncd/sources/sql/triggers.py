@@ -41,6 +41,9 @@ PARENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """The tracked tables with the kind that each holds and the columns that are content."""
 
+PROJECT_ID: Mapping[str, tuple[str, ...]] = dict.fromkeys(("invoice", "credit_note", "payment"), ("project_id",))
+"""By table, the columns of content that migration r0003_billdr adds."""
+
 CHILDREN: Mapping[str, tuple[str, str]] = {
     "invoice_line": ("invoice", "invoice_id"),
     "credit_note_line": ("credit_note", "credit_note_id"),
@@ -136,6 +139,20 @@ def _sqlite(parents: Parents, children: Children) -> list[str]:
                 f"CREATE TRIGGER syncd_{child}_{event.lower()} AFTER {event} ON {child} BEGIN "
                 f"UPDATE {parent} SET version = version + 1, updated_at = {now} WHERE id IN ({named}); END"
             )
+    return made
+
+
+def sqlite_watch(more: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What makes SQLite's triggers take changes of ``more`` columns of these tables for changes of content. (Those of
+    the other databases see every change of a row.)"""
+    now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    made: list[str] = []
+    for table, columns in more.items():
+        name = f"syncd_{table}_{'_'.join(columns)}"
+        made.append(
+            f"CREATE TRIGGER {name} AFTER UPDATE OF {', '.join(columns)} ON {table} "
+            f"BEGIN UPDATE {table} SET version = OLD.version + 1, updated_at = {now} WHERE id = NEW.id; END"
+        )
     return made
 
 

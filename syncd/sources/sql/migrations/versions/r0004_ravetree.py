@@ -11,7 +11,7 @@ from syncd.sources.sql import triggers, views
 from syncd.sources.sql.layout import OPTIONS, calendar_day, exact, long_text, moment, row_id, short_text
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
