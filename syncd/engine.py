@@ -30,6 +30,7 @@ from syncd.model.writes import Verb
 from syncd.outlook import lens_of
 from syncd.owing import SORTS, oldest, owed
 from syncd.parts import Parts
+from syncd.payables import MADE, PayablesSource
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
 from syncd.qbo.books import Books
@@ -97,11 +98,16 @@ class Engine:
         )
 
         source = open_source(company.source)
-        if company.settings.expense_bills and Kind.EXPENSE in source.capabilities():
+        rules = profiles.load(company.profile, company.settings)
+        if Kind.PURCHASE in rules.kinds and Kind.EXPENSE in source.capabilities():
+            source = PayablesSource(
+                source, company.settings, partial(_sent_as, store, company.name), lambda: books.facts().home_currency
+            )
+        elif company.settings.expense_bills and Kind.EXPENSE in source.capabilities():
             source = BillingSource(
                 source, company.settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
             )
-        policy = _for_source(profiles.load(company.profile, company.settings), source, company.limits)
+        policy = _for_source(rules, source, company.limits)
 
         def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
             metrics.records_written.labels(company.name, kind, side, verb, result).inc()
@@ -300,6 +306,20 @@ def _billed(store: Store, company: str, ids: Collection[str] | None) -> dict[str
             operation = msgspec.json.decode(intent.operation, type=Operation)
             expenses = known.expenses if known is not None and known.live else _expenses_in(operation.source_base)
             found[intent.source_id] = Billed(expenses, settled=False)
+    return found
+
+
+def _sent_as(store: Store, company: str, ids: Collection[str]) -> dict[str, Kind]:
+    """Those of these expenses that are purchases or bills in QuickBooks by now, or may be: nobody has heard yet."""
+    found: dict[str, Kind] = {}
+    for kind in sorted(MADE):
+        for link in store.links_by_source(company, kind, ids).values():
+            if link.state is not LinkState.TOMBSTONED:
+                found[link.source_id] = kind
+    for entry in store.open_entries(company):
+        intent = entry.intent
+        if intent.kind in MADE and intent.verb is Verb.CREATE and intent.source_id in ids:
+            found.setdefault(intent.source_id, intent.kind)
     return found
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from syncd import behind
 from syncd.model.records import Kind, Side
+from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.parts import Parts
 from syncd.reconciler.entries import Rails
@@ -49,18 +50,26 @@ def observe(parts: Parts, request: CycleRequest) -> Observed:
     else:
         books = parts.books.changes(before.qbo, sorted(kinds))
         qbo_cursor = before.qbo if books.unknown else books.cursor
-    sweep = parts.source.needs_keys(before.source) if before.source else frozenset()
+    mark = before.source if _kept(parts) <= {Kind(name) for name in before.counts} else ""
+    sweep = parts.source.needs_keys(mark) if mark else frozenset()
     known = {kind: parts.store.linked_ids(parts.company, kind, Side.SOURCE) for kind in sweep}
-    changes = parts.source.changes(before.source, known)
+    changes = parts.source.changes(mark, known)
     horizon = _FAR if request.every_dirty else parts.clock.now()
     dirty = parts.store.dirty(parts.company, horizon)
     if books is not None and not request.every_dirty:
         dirty = _with_waiting(parts, dirty, books)
     if dirty or _has_news(changes, books):
         behind.check(parts)
-    counts = {kind.value: count for kind, count in changes.counts.items()}
+    counts = {kind.value: changes.counts.get(kind, 0) for kind in sorted(_kept(parts))}
     cursors = Cursors(qbo=qbo_cursor, source=changes.watermark, counts=counts)
     return Observed(changes=changes, books=books, dirty=dirty, cursors=cursors, before=before)
+
+
+def _kept(parts: Parts) -> frozenset[Kind]:
+    """The kinds of the source that are kept in agreement. One that was not so the last time (a setting was switched on)
+    has rows that no feed will mention: then the source is read as if for the first time."""
+    there = parts.source.capabilities().keys()
+    return frozenset(kind for kind in parts.policy.kinds if kind in there and not SPECS[kind].link_only)
 
 
 def _has_news(changes: SourceChanges, books: BooksChanges | None) -> bool:

@@ -17,6 +17,8 @@ from syncd.model.records import (
     Kind,
     Line,
     Payment,
+    Purchase,
+    PurchaseOrder,
     Record,
 )
 from syncd.model.references import is_name, item_key
@@ -70,8 +72,8 @@ def _documents(record: Record, other: ToSide) -> Record:
                 credit_note=other(Kind.CREDIT_NOTE, record.credit_note),
                 allocations=_allocations(record.allocations, other),
             )
-        case Bill():
-            return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor))
+        case Bill() | Purchase() | PurchaseOrder():
+            return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor) if record.vendor else "")
         case _:
             return record
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from syncd.model.facts import Settings
 from syncd.reconciler.policy import Policy
 
-NAMES: tuple[str, ...] = ("ruddr",)
+NAMES: tuple[str, ...] = ("ruddr", "billdr")
 """The profiles that exist."""
 
 

@@ -133,7 +133,7 @@ ALLOWED: Mapping[Case, frozenset[Answer]] = MappingProxyType(
         Case.SRC_EDITED: frozenset({_A.PUSH, _A.HOLD}),
         Case.QBO_EDITED: frozenset({_A.BY_OWNER, _A.HOLD, _A.PUSH, _A.RECORD}),
         Case.CONVERGED: frozenset({_A.REBASE}),
-        Case.MERGEABLE: frozenset({_A.HOLD, _A.MERGE}),
+        Case.MERGEABLE: frozenset({_A.HOLD, _A.MERGE, _A.PUSH}),
         Case.CONFLICT: frozenset({_A.HOLD, _A.BY_OWNER, _A.PUSH, _A.PULL, _A.RECORD}),
         Case.SRC_GONE: frozenset({_A.HOLD, _A.VOID_QBO, _A.DEACTIVATE_QBO, _A.DELETE_QBO, _A.ORPHAN}),
         Case.SRC_GONE_QBO_EDITED: frozenset({_A.HOLD, _A.ORPHAN, _A.VOID_QBO}),

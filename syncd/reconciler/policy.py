@@ -96,7 +96,8 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ``source_void``: the answer for a linked record that no longer flows, or is void in the source. ``ticked`` and
     ``unticked``: the answer where the withdrawn or removed record itself says whether it shall leave QBO.
     ``when_imported``: a record that only QBO has is brought into the source only if one that is brought in, too, or
-    changed in QBO, refers to it.
+    changed in QBO, refers to it. ``overwrites``: a change of the source puts every field of it right in QBO, also what
+    was changed there before and only recorded (B-41, C-B2).
     """
 
     flows: frozenset[State]
@@ -114,6 +115,7 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ticked: Answer | None = None
     unticked: Answer | None = None
     when_imported: bool = False
+    overwrites: bool = False
 
     def flows_in(self, record: Record) -> bool:
         """Whether a record of the source is in a state in which it belongs in QBO."""

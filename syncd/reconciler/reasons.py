@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from syncd.model.observations import Present
-from syncd.model.records import Bill, CreditApplication, CreditNote, Invoice, Payment, Record
+from syncd.model.records import (
+    Bill,
+    CreditApplication,
+    CreditNote,
+    Invoice,
+    Payment,
+    Purchase,
+    PurchaseOrder,
+    Record,
+)
 from syncd.model.references import label
 from syncd.reconciler import explain
 from syncd.reconciler.policy import Case
@@ -20,17 +30,18 @@ def why_held(seen: Look) -> str:
 
 def why_created(record: Record) -> str:
     """The sentence for a create in QBO."""
-    match record:
-        case Invoice() | CreditNote():
-            return "is published and not in QuickBooks yet"
-        case Payment():
-            return "was entered in the source and is not in QuickBooks yet"
-        case CreditApplication():
-            return "uses a credit note on invoices, and QuickBooks does not know of it yet"
-        case Bill():
-            return "is owed for approved expenses and not in QuickBooks yet"
-        case _:
-            return "is needed by what is sent and not in QuickBooks yet"
+    return _CREATED.get(type(record), "is needed by what is sent and not in QuickBooks yet")
+
+
+_CREATED: Mapping[type[Any], str] = {
+    Invoice: "is published and not in QuickBooks yet",
+    CreditNote: "is published and not in QuickBooks yet",
+    Payment: "was entered in the source and is not in QuickBooks yet",
+    CreditApplication: "uses a credit note on invoices, and QuickBooks does not know of it yet",
+    Bill: "is owed for approved expenses and not in QuickBooks yet",
+    Purchase: "is an approved expense and not in QuickBooks yet",
+    PurchaseOrder: "was ordered in the source and is not in QuickBooks yet",
+}
 
 
 def _named(candidate: Present | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd.model.checks import problems as problems_of
+from syncd.model.lens import differing
 from syncd.model.observations import Problem
 from syncd.model.records import Kind, Record, Side
 from syncd.model.references import party
@@ -55,7 +56,13 @@ class ToQbo(Draft):
         changed = self._seen.source_changed or self._seen.differences
         if self._entry.word == "accept-source":
             changed = self._seen.differences
-        self._push(changed, f"the source changed {explain.words(changed)}")
+        reason = f"the source changed {explain.words(changed)}"
+        if self._policy.overwrites:
+            theirs = differing(self._seen.source, self._seen.qbo) - changed
+            if theirs:
+                reason += f"; what QuickBooks has otherwise in {explain.words(theirs)} is overwritten"
+            changed |= theirs
+        self._push(changed, reason)
 
     def _push(self, changed: frozenset[str], reason: str) -> None:
         record, partner = self._seen.source_record, self._seen.partner

@@ -8,14 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Bill, Client, CreditApplication, CreditNote, Invoice, Kind, Payment, Record, Vendor
+from syncd.model.records import (
+    Bill,
+    Client,
+    CreditApplication,
+    CreditNote,
+    Invoice,
+    Kind,
+    Payment,
+    Purchase,
+    PurchaseOrder,
+    Record,
+    Vendor,
+)
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
-from syncd.qbo.codec import bill, credit_application, form_body, forms, named, party, payment
+from syncd.qbo.codec import (
+    bill,
+    credit_application,
+    form_body,
+    forms,
+    named,
+    party,
+    payment,
+    purchase,
+    purchase_order,
+)
 from syncd.qbo.codec.parts import Reading, Refs, Resolver, Unencodable, Wishes, identity_of, refuse
 from syncd.qbo.wire import BAD_JSON, Json, Raw
 
@@ -66,9 +89,11 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
             payment.ENTITY, credit_application.decode, credit_application.is_one, credit_application.is_over
         ),
         Kind.BILL: Codec(bill.ENTITY, bill.decode),
+        Kind.PURCHASE: Codec(purchase.ENTITY, purchase.decode),
+        Kind.PURCHASE_ORDER: Codec(purchase_order.ENTITY, purchase_order.decode),
     }
 )
-"""Every kind that QBO has. An expense exists in the source only; bills are made of them."""
+"""Every kind that QBO has. An expense exists in the source only; bills and purchases are made of them."""
 
 PARTIES = frozenset({Kind.CLIENT, Kind.VENDOR})
 
@@ -94,36 +119,38 @@ def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Jso
     return body
 
 
+_CREATE: Mapping[type[Any], Callable[[Any, Wishes], Json]] = {
+    Client: party.create,
+    Vendor: party.create,
+    Invoice: form_body.create,
+    CreditNote: form_body.create,
+    Payment: payment.create,
+    CreditApplication: credit_application.create,
+    Bill: bill.create,
+    Purchase: purchase.create,
+    PurchaseOrder: purchase_order.create,
+}
+_UPDATE: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
+    Client: party.update,
+    Vendor: party.update,
+    Invoice: form_body.update,
+    CreditNote: form_body.update,
+    Payment: payment.update,
+    CreditApplication: credit_application.update,
+    Bill: bill.update,
+    Purchase: purchase.update,
+    PurchaseOrder: purchase_order.update,
+}
+
+
 def _create(record: Record | None, wishes: Wishes) -> Json | None:
-    match record:
-        case Client() | Vendor():
-            return party.create(record, wishes)
-        case Invoice() | CreditNote():
-            return form_body.create(record, wishes)
-        case Payment():
-            return payment.create(record, wishes)
-        case CreditApplication():
-            return credit_application.create(record, wishes)
-        case Bill():
-            return bill.create(record, wishes)
-        case _:
-            return None
+    make = _CREATE.get(type(record))
+    return None if make is None else make(record, wishes)
 
 
 def _update(record: Record | None, wishes: Wishes, current: Json) -> Json | None:
-    match record:
-        case Client() | Vendor():
-            return party.update(record, wishes, current)
-        case Invoice() | CreditNote():
-            return form_body.update(record, wishes, current)
-        case Payment():
-            return payment.update(record, wishes, current)
-        case CreditApplication():
-            return credit_application.update(record, wishes, current)
-        case Bill():
-            return bill.update(record, wishes, current)
-        case _:
-            return None
+    change = _UPDATE.get(type(record))
+    return None if change is None else change(record, wishes, current)
 
 
 def _current(wishes: Wishes) -> Json:
