@@ -30,6 +30,7 @@ from syncd.numbering import number_findings
 from syncd.outlook import lens_of
 from syncd.owing import SORTS, oldest, owed
 from syncd.parts import Parts
+from syncd.payables import MADE, PayablesSource
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
 from syncd.presenting import PresentedSource
@@ -100,11 +101,15 @@ class Engine:
         )
 
         source = open_source(company.source)
-        if settings.expense_bills and Kind.EXPENSE in source.capabilities():
+        rules = company.policy()
+        if Kind.PURCHASE in rules.kinds and Kind.EXPENSE in source.capabilities():
+            source = PayablesSource(
+                source, settings, partial(_sent_as, store, company.name), lambda: books.facts().home_currency
+            )
+        elif settings.expense_bills and Kind.EXPENSE in source.capabilities():
             source = BillingSource(
                 source, settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
             )
-        rules = company.policy()
         if rules.contact_emails or settings.tax_mode == "line":
             source = PresentedSource(source, settings, contact_emails=rules.contact_emails)
         policy = _for_source(rules, source, company.limits)
@@ -324,6 +329,20 @@ def _billed(store: Store, company: str, ids: Collection[str] | None) -> dict[str
             operation = msgspec.json.decode(intent.operation, type=Operation)
             expenses = known.expenses if known is not None and known.live else _expenses_in(operation.source_base)
             found[intent.source_id] = Billed(expenses, settled=False)
+    return found
+
+
+def _sent_as(store: Store, company: str, ids: Collection[str]) -> dict[str, Kind]:
+    """Those of these expenses that are purchases or bills in QuickBooks by now, or may be: nobody has heard yet."""
+    found: dict[str, Kind] = {}
+    for kind in sorted(MADE):
+        for link in store.links_by_source(company, kind, ids).values():
+            if link.state is not LinkState.TOMBSTONED:
+                found[link.source_id] = kind
+    for entry in store.open_entries(company):
+        intent = entry.intent
+        if intent.kind in MADE and intent.verb is Verb.CREATE and intent.source_id in ids:
+            found.setdefault(intent.source_id, intent.kind)
     return found
 
 

@@ -52,16 +52,17 @@ def observe(parts: Parts, request: CycleRequest) -> Observed:
         written = frozenset(kind for kind in kinds if parts.policy.writes(kind))
         books = parts.books.changes(before.qbo, sorted(kinds), written)
         qbo_cursor = before.qbo if books.unknown else books.cursor
-    sweep = parts.source.needs_keys(before.source) if before.source else frozenset()
+    mark = before.source if _kept(parts) <= {Kind(name) for name in before.counts} else ""
+    sweep = parts.source.needs_keys(mark) if mark else frozenset()
     known = {kind: parts.store.linked_ids(parts.company, kind, Side.SOURCE) for kind in sweep}
-    changes = parts.source.changes(before.source, known)
+    changes = parts.source.changes(mark, known)
     horizon = _FAR if request.every_dirty else parts.clock.now()
     dirty = parts.store.dirty(parts.company, horizon)
     if books is not None and not request.every_dirty:
         dirty = _with_waiting(parts, dirty, books)
     if dirty or _has_news(changes, books):
         behind.check(parts)
-    counts = {kind.value: count for kind, count in changes.counts.items()}
+    counts = {kind.value: changes.counts.get(kind, 0) for kind in sorted(_kept(parts))}
     cursors = Cursors(qbo=qbo_cursor, source=changes.watermark, counts=counts)
     return Observed(changes=changes, books=books, dirty=dirty, cursors=cursors, before=before)
 
@@ -70,6 +71,13 @@ def _first_look(parts: Parts, now: datetime) -> BooksChanges | None:
     """What a company that is new gets from QBO besides what is looked for one by one: all of some kinds (V-17)."""
     kinds = [kind for kind, rules in parts.policy.kinds.items() if rules.at_first]
     return parts.books.everything(kinds, now) if kinds else None
+
+
+def _kept(parts: Parts) -> frozenset[Kind]:
+    """The kinds of the source that are kept in agreement. One that was not so the last time (a setting was switched on)
+    has rows that no feed will mention: then the source is read as if for the first time."""
+    there = parts.source.capabilities().keys()
+    return frozenset(kind for kind in parts.policy.kinds if kind in there and not parts.policy.only_matched(kind))
 
 
 def _has_news(changes: SourceChanges, books: BooksChanges | None) -> bool:

@@ -19,6 +19,8 @@ from syncd.model.records import (
     Line,
     Payment,
     Project,
+    Purchase,
+    PurchaseOrder,
     Record,
 )
 from syncd.model.references import is_name, item_key
@@ -72,8 +74,8 @@ def _documents(record: Record, other: ToSide) -> Record:
                 credit_note=other(Kind.CREDIT_NOTE, record.credit_note),
                 allocations=_allocations(record.allocations, other),
             )
-        case Bill():
-            return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor))
+        case Bill() | Purchase() | PurchaseOrder():
+            return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor) if record.vendor else "")
         case Project():
             return msgspec.structs.replace(record, client=other(Kind.CLIENT, record.client))
         case _:

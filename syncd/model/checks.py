@@ -17,6 +17,7 @@ from syncd.model.records import (
     UNSET,
     Allocation,
     Bill,
+    Bought,
     Client,
     CreditApplication,
     CreditNote,
@@ -26,6 +27,8 @@ from syncd.model.records import (
     Item,
     Payment,
     Project,
+    Purchase,
+    PurchaseOrder,
     Record,
     State,
     UnsetType,
@@ -58,6 +61,10 @@ def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Pro
             found = _credit_application(record, facts)
         case Bill():
             found = _bill(record, facts)
+        case Purchase():
+            found = _purchase(record, facts, settings)
+        case PurchaseOrder():
+            found = _purchase_order(record, facts)
         case _:
             found = []
     return tuple(found)
@@ -507,13 +514,78 @@ def _positive(parts: Iterable[Allocation]) -> list[Problem]:
     ]
 
 
-def _bill(record: Bill, facts: BooksFacts) -> list[Problem]:
+def _purchase(record: Purchase, facts: BooksFacts, settings: Settings) -> list[Problem]:
+    found = _bought(record, facts)
+    if record.total < 0:
+        found.append(
+            _problem(
+                "total-negative",
+                "total",
+                "The expense is negative: money that came back is no expense in QuickBooks.",
+                "Enter it in QuickBooks as a credit card credit or a deposit; take its approval back in the source.",
+            )
+        )
+    if not settings.payment_account:
+        found.append(
+            _problem(
+                "payment-account",
+                "account",
+                "It is not said which account expenses are paid from.",
+                "Set payment_account to a bank, cash or credit card account in QuickBooks.",
+            )
+        )
+    return found
+
+
+NO_PURCHASE_ORDERS = (
+    "QuickBooks has no purchase orders here: they are switched off there, or its plan is below Plus.",
+    "Switch purchase orders on in QuickBooks (Account and settings, Expenses), which takes the plan Plus or Advanced; "
+    "or set purchase_orders = false. Bills and expenses need none.",
+)
+"""What a person is told, and the remedy (B-15, B-45)."""
+
+
+def _purchase_order(record: PurchaseOrder, facts: BooksFacts) -> list[Problem]:
+    found = [] if facts.purchase_orders else [_problem("purchase-orders-off", "", *NO_PURCHASE_ORDERS)]
+    found += _bought(record, facts)
     currency = record.currency if isinstance(record.currency, str) and record.currency else facts.home_currency
-    found = [
+    if isinstance(record.number, str) and len(text(record.number)) > NUMBER_LIMIT:
+        found.append(
+            _problem(
+                "number-long",
+                "number",
+                f"The number has more than {NUMBER_LIMIT} characters, which QuickBooks does not take.",
+                "Shorten the number in the source.",
+            )
+        )
+    if not record.lines:
+        found.append(
+            _problem("lines-none", "lines", "The purchase order has no lines.", "Enter what is ordered in the source.")
+        )
+    parts = sum((round_money(line.amount, currency) for line in record.lines), _ZERO)
+    if parts != record.total:
+        found.append(
+            _problem(
+                "total-parts",
+                "total",
+                f"The total is {record.total}, but the lines make {parts} {currency}.",
+                "Correct the purchase order in the source.",
+            )
+        )
+    return found
+
+
+def _bought(record: Bought, facts: BooksFacts) -> list[Problem]:
+    currency = record.currency if isinstance(record.currency, str) and record.currency else facts.home_currency
+    return [
         *_currency(record.currency, facts),
         *_closed(record.date, "date", facts),
         *_amount(record.total, currency, "total"),
     ]
+
+
+def _bill(record: Bill, facts: BooksFacts) -> list[Problem]:
+    found = _bought(record, facts)
     if record.total < 0:
         found.append(
             _problem(

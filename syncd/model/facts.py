@@ -18,6 +18,7 @@ class BooksFacts(msgspec.Struct, frozen=True):
     """The QBO company and those of its preferences that change what may be sent (entities.md 2.1, 2.2).
 
     ``tracks``: what the company wants to have on its documents beside what syncd sends (classes, locations).
+    ``purchase_orders``: false where it is known that the plan or the preferences have none (B-15, entities.md 1.8).
     """
 
     realm_id: str
@@ -33,6 +34,7 @@ class BooksFacts(msgspec.Struct, frozen=True):
     tracks: tuple[str, ...] = ()
     close_date: date | None = None
     read_only: bool = False
+    purchase_orders: bool = True
 
     @property
     def global_tax(self) -> bool:
@@ -123,6 +125,12 @@ class Settings(msgspec.Struct, frozen=True):
     """One bill for each expense report, or one for everything that is new in a run; always one member and currency."""
     update_policy: dict[str, UpdateWay] = msgspec.field(default_factory=dict)
     """By kind, who is followed after a change, in place of what the profile says (X-1)."""
+    payment_account: str = ""
+    """The account that approved expenses are paid from (entities.md 6.4). Its type says whether by card."""
+    payable_as: Literal["expense", "bill", "by_payment"] = "expense"
+    """What an approved expense becomes: money already spent (B-38), what is owed, or as its own mark says (C-B7)."""
+    purchase_orders: bool = False
+    """Whether purchase orders go to QBO (B-44); takes the plan Plus."""
     allow_tax_drop: bool = False
     allow_discount_drop: bool = False
     sync_start_date: date | None = None

@@ -8,7 +8,7 @@ tolerance. Projections are dictionaries of canonical text, which makes them base
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,8 @@ from syncd.model.records import (
     Address,
     Allocation,
     Bill,
+    BillLine,
+    Bought,
     Client,
     CreditApplication,
     CreditNote,
@@ -32,15 +34,27 @@ from syncd.model.records import (
     Named,
     Payment,
     Project,
+    Purchase,
+    PurchaseOrder,
     Record,
     State,
     Vendor,
 )
-from syncd.model.references import billed_to, category_key, is_text, item_key, mapped_name, method_key, project_key
+from syncd.model.references import (
+    billed_to,
+    bought_item_key,
+    category_key,
+    is_text,
+    item_key,
+    mapped_name,
+    method_key,
+    project_key,
+)
 from syncd.model.spec import (
     CC_EMAILS_LIMIT,
     DESCRIPTION_LIMIT,
     EMAILS_LIMIT,
+    MEMO_LIMIT,
     NO_COUNTERPART,
     NOTES_LIMIT,
     NUMBER_LIMIT,
@@ -90,6 +104,8 @@ class Lens:
             Kind.PAYMENT: self._payment,
             Kind.CREDIT_APPLICATION: self._credit_application,
             Kind.BILL: self._bill,
+            Kind.PURCHASE: self._purchase,
+            Kind.PURCHASE_ORDER: self._purchase_order,
         }
 
     def source(self, kind: Kind, record: Record, refs: Refs) -> Projection:
@@ -271,34 +287,63 @@ class Lens:
         return self._keep(Kind.CREDIT_APPLICATION, full)
 
     def _bill(self, record: Bill, refs: Refs | None) -> Projection:
-        currency = self.currency(record)
-        resolve = refs or _same
-        rows = []
-        for line in record.lines:
-            project = project_key(line)
-            place = line.project if refs is None else refs(Kind.PROJECT, project) if project else ""
-            rows.append(
-                (
-                    line.category if refs is None else refs(Kind.CATEGORY, category_key(line)),
-                    values.cut(values.text(line.description), DESCRIPTION_LIMIT),
-                    "" if place == NO_COUNTERPART else place,
-                    "",
-                    values.money(line.amount, currency),
-                )
-            )
-        full: Projection = {
-            "vendor": resolve(Kind.VENDOR, record.vendor),
-            "date": record.date.isoformat(),
-            "currency": currency,
-            "lines": tuple(sorted(rows)),
-            "total": values.money(record.total, currency),
-        }
+        rows = [self._bought_line(line, self.currency(record), refs) for line in record.lines]
+        full = self._bought(record, refs, rows)
         if isinstance(record.reimbursed, bool):
             full["reimbursed"] = "yes" if record.reimbursed else "no"
         kept = self._keep(Kind.BILL, full)
         expenses = tuple(sorted((line.expense,) for line in record.lines if line.expense))
         # Which expenses a bill is made of stands in the source's half alone: so none is ever billed twice (C-R8).
         return kept | {"expenses": expenses} if refs is not None and expenses else kept
+
+    def _purchase(self, record: Purchase, refs: Refs | None) -> Projection:
+        rows = [self._bought_line(line, self.currency(record), refs) for line in record.lines]
+        return self._keep(Kind.PURCHASE, self._bought(record, refs, rows))
+
+    def _purchase_order(self, record: PurchaseOrder, refs: Refs | None) -> Projection:
+        currency = self.currency(record)
+        held = self._held.get(Kind.PURCHASE_ORDER, frozenset())
+        with_rate = "line.quantity" in held and "line.rate" in held
+        rows = []
+        for line in record.lines:
+            counted = ("", "")
+            if with_rate and bought_item_key(line):
+                counted = _quantity_and_rate(line, currency, inclusive=False)
+            rows.append((*self._bought_line(line, currency, refs), *counted))
+        full = self._bought(record, refs, rows)
+        full["number"] = values.cut(_text(record.number), NUMBER_LIMIT)
+        full["due_date"] = record.due_date.isoformat() if record.due_date is not UNSET else ""
+        full["notes"] = values.cut(_text(record.notes), MEMO_LIMIT)
+        return self._keep(Kind.PURCHASE_ORDER, full)
+
+    def _bought(self, record: Bought, refs: Refs | None, rows: Sequence[tuple[str, ...]]) -> Projection:
+        resolve = refs or _same
+        currency = self.currency(record)
+        return {
+            "vendor": resolve(Kind.VENDOR, record.vendor) if record.vendor else "",
+            "date": record.date.isoformat(),
+            "currency": currency,
+            "lines": tuple(sorted(rows)),
+            "total": values.money(record.total, currency),
+        }
+
+    @staticmethod
+    def _bought_line(line: BillLine, currency: str, refs: Refs | None) -> tuple[str, ...]:
+        """Account, text, project, item, amount. A line that buys an item names no account."""
+        item, project = bought_item_key(line), project_key(line)
+        if refs is None:
+            account, thing, place = line.category, line.item, line.project
+        else:
+            account = "" if item else refs(Kind.CATEGORY, category_key(line))
+            thing = refs(Kind.ITEM, item) if item else ""
+            place = refs(Kind.PROJECT, project) if project else ""
+        return (
+            account,
+            values.cut(values.text(line.description), DESCRIPTION_LIMIT),
+            "" if place == NO_COUNTERPART else place,
+            thing,
+            values.money(line.amount, currency),
+        )
 
     def _keep(self, kind: Kind, full: Projection) -> Projection:
         held = self._held.get(kind, frozenset())
@@ -318,7 +363,7 @@ def _allocations(parts: tuple[Allocation, ...], currency: str, resolve: Refs) ->
     return tuple(sorted((resolve(Kind.INVOICE, part.invoice), values.money(part.amount, currency)) for part in parts))
 
 
-def _quantity_and_rate(line: Line, currency: str, *, inclusive: bool) -> tuple[str, str]:
+def _quantity_and_rate(line: Line | BillLine, currency: str, *, inclusive: bool) -> tuple[str, str]:
     """Both, if QBO would take them for the amount; else neither, since then only the amount is sent. Where prices
     contain the tax they are turned into net ones, which only an exact product survives."""
     if line.quantity is UNSET or line.rate is UNSET:

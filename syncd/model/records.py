@@ -23,6 +23,7 @@ __all__ = [
     "Allocation",
     "Bill",
     "BillLine",
+    "Bought",
     "Category",
     "Client",
     "CreditApplication",
@@ -40,6 +41,8 @@ __all__ = [
     "Payment",
     "PaymentMethod",
     "Project",
+    "Purchase",
+    "PurchaseOrder",
     "Record",
     "Side",
     "State",
@@ -74,6 +77,8 @@ class Kind(StrEnum):
     CREDIT_APPLICATION = "credit_application"
     EXPENSE = "expense"
     BILL = "bill"
+    PURCHASE = "purchase"
+    PURCHASE_ORDER = "purchase_order"
 
 
 class State(StrEnum):
@@ -399,8 +404,9 @@ class Expense(msgspec.Struct, frozen=True, tag="expense", omit_defaults=True):
 
 
 class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a bill. ``category`` and ``project`` are ids on the line's side (an account and a customer in QBO),
-    empty where there is none; the names are for sources that keep names. ``expense`` is the expense it stands for."""
+    """One line of what is bought. ``category`` and ``project`` are ids on the line's side (an account and a customer in
+    QBO), empty where there is none; the names are for sources that keep names. ``expense`` is the expense it stands
+    for. A line of a purchase order may buy an ``item`` instead, so many (``quantity``) at so much (``rate``)."""
 
     amount: Decimal
     id: str = ""
@@ -410,6 +416,10 @@ class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
     project_name: str = ""
     description: str = ""
     expense: str = ""
+    item: str = ""
+    item_name: str = ""
+    quantity: Decimal | UnsetType = UNSET
+    rate: Decimal | UnsetType = UNSET
 
 
 class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
@@ -431,6 +441,45 @@ class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
     external_id: str = ""
 
 
+class Purchase(msgspec.Struct, frozen=True, tag="purchase", omit_defaults=True):
+    """Money that was spent already: what QBO calls an expense (entities.md 6.4, B-38). ``total`` is the sum of the
+    lines. ``vendor`` is empty where QBO's names nobody, or somebody who is no vendor. ``state``: a draft is not
+    approved. Which account paid is QBO's affair once it is there."""
+
+    id: str
+    vendor: str
+    date: date
+    total: Decimal
+    lines: tuple[BillLine, ...]
+    state: State = State.LIVE
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    external_id: str = ""
+
+
+Day: TypeAlias = date
+"""A date, where a member of the same name hides the type."""
+
+
+class PurchaseOrder(msgspec.Struct, frozen=True, tag="purchase_order", omit_defaults=True):
+    """What was ordered from a vendor, and posts nothing (entities.md 6.5, B-44). ``total`` is the sum of the lines;
+    ``notes`` is the message to the vendor."""
+
+    id: str
+    vendor: str
+    date: date
+    total: Decimal
+    lines: tuple[BillLine, ...]
+    state: State = State.LIVE
+    number: str | UnsetType = UNSET
+    due_date: Day | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    external_id: str = ""
+
+
+Bought: TypeAlias = Bill | Purchase | PurchaseOrder
+"""Documents of vendors, with lines that name accounts."""
 Named: TypeAlias = Item | TaxCode | PaymentMethod | Category | Project
 """Records that are matched with one of QBO by name, and never written; but for projects, where the policy says so."""
 Party: TypeAlias = Client | Vendor
@@ -451,4 +500,6 @@ Record: TypeAlias = (
     | CreditApplication
     | Expense
     | Bill
+    | Purchase
+    | PurchaseOrder
 )

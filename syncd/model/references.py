@@ -27,6 +27,8 @@ from syncd.model.records import (
     Payment,
     PaymentMethod,
     Project,
+    Purchase,
+    PurchaseOrder,
     Record,
     TaxCode,
     Vendor,
@@ -83,6 +85,12 @@ def item_key(line: Line) -> str:
     return key_of(line.item, line.item_name)
 
 
+def bought_item_key(line: BillLine) -> str:
+    """The id under which the item of a purchase order's line is linked; empty where it names an account instead."""
+    key = key_of(line.item, line.item_name)
+    return "" if key == DEFAULT_KEY else key
+
+
 def category_key(line: BillLine) -> str:
     """The id under which the account of a bill's line is linked."""
     return key_of(line.category, line.category_name)
@@ -116,8 +124,13 @@ def names_in(record: Record) -> dict[Reference, str]:
             return found
         case Payment():
             return {(Kind.PAYMENT_METHOD, key): record.method_name} if (key := method_key(record)) else {}
-        case Bill():
-            found = {(Kind.CATEGORY, category_key(line)): line.category_name for line in record.lines}
+        case Bill() | Purchase() | PurchaseOrder():
+            found = {
+                (Kind.CATEGORY, category_key(line)): line.category_name
+                for line in record.lines
+                if not bought_item_key(line)
+            }
+            found |= {(Kind.ITEM, key): line.item_name for line in record.lines if (key := bought_item_key(line))}
             found |= {(Kind.PROJECT, key): line.project_name for line in record.lines if (key := project_key(line))}
             return found
         case _:
@@ -138,8 +151,9 @@ def qbo_references(record: Record) -> frozenset[Reference]:
         case Payment():
             if isinstance(record.method, str) and record.method:
                 found.add((Kind.PAYMENT_METHOD, record.method))
-        case Bill():
+        case Bill() | Purchase() | PurchaseOrder():
             found |= {(Kind.CATEGORY, line.category) for line in record.lines if line.category}
+            found |= {(Kind.ITEM, line.item) for line in record.lines if line.item}
             found |= {(Kind.PROJECT, line.project) for line in record.lines if line.project}
     return frozenset(found)
 
@@ -160,8 +174,8 @@ def _documents(record: Record) -> set[Reference]:
             if record.credit_note:  # a void one in QBO names none any more
                 found.add((Kind.CREDIT_NOTE, record.credit_note))
             return found | {(Kind.INVOICE, part.invoice) for part in record.allocations}
-        case Bill():
-            return {(Kind.VENDOR, record.vendor)}
+        case Bill() | Purchase() | PurchaseOrder():
+            return {(Kind.VENDOR, record.vendor)} if record.vendor else set()
         case _:
             return set()
 
@@ -183,7 +197,7 @@ def party(record: Record) -> Reference | None:
     match record:
         case Invoice() | Estimate() | CreditNote() | Payment() | CreditApplication():
             return (Kind.CLIENT, record.client)
-        case Bill():
+        case Bill() | Purchase() | PurchaseOrder():
             return (Kind.VENDOR, record.vendor)
         case _:
             return None
@@ -194,7 +208,7 @@ def dates_of(record: Record) -> tuple[date, ...]:
     match record:
         case Invoice() | Estimate() | CreditNote():
             return (record.issue_date,)
-        case Payment() | CreditApplication() | Bill() | Expense():
+        case Payment() | CreditApplication() | Bill() | Expense() | Purchase() | PurchaseOrder():
             return (record.date,)
         case _:
             return ()
@@ -203,7 +217,7 @@ def dates_of(record: Record) -> tuple[date, ...]:
 def amount_of(record: Record) -> Decimal | None:
     """What a document is worth, in its own currency; None for lists."""
     match record:
-        case Invoice() | Estimate() | CreditNote() | Bill():
+        case Invoice() | Estimate() | CreditNote() | Bill() | Purchase() | PurchaseOrder():
             return record.total
         case Payment() | Expense():
             return record.amount
@@ -218,11 +232,11 @@ def label(record: Record) -> str:
     match record:
         case Client() | Vendor() | Item() | TaxCode() | PaymentMethod() | Category() | Project():
             return record.name or "(none)"
-        case Invoice() | Estimate() | CreditNote():
+        case Invoice() | Estimate() | CreditNote() | PurchaseOrder():
             return record.number if isinstance(record.number, str) and record.number else f"#{record.id}"
         case Payment():
             return record.reference if isinstance(record.reference, str) and record.reference else f"#{record.id}"
-        case CreditApplication() | Expense() | Bill():
+        case CreditApplication() | Expense() | Bill() | Purchase():
             return f"#{record.id}"
 
 

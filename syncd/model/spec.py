@@ -228,6 +228,32 @@ _SPECS = (
         transaction=True,
         plural="bills",
     ),
+    KindSpec(
+        kind=Kind.PURCHASE,
+        fields=("vendor", "date", "currency", "lines", "total"),
+        line_fields=("category", "project", "description", "amount"),
+        needs=(Kind.VENDOR, Kind.CATEGORY, Kind.PROJECT),
+        money_fields=("currency", "lines", "total"),
+        decisive=("vendor", "date"),
+        coupled=("lines", "total"),
+        dates=("date",),
+        fixed=("currency",),
+        transaction=True,
+        plural="purchases",
+    ),
+    KindSpec(
+        kind=Kind.PURCHASE_ORDER,
+        fields=("number", "vendor", "date", "due_date", "currency", "lines", "total", "notes"),
+        line_fields=("item", "category", "project", "description", "quantity", "rate", "amount"),
+        needs=(Kind.VENDOR, Kind.ITEM, Kind.CATEGORY, Kind.PROJECT),
+        money_fields=("currency", "lines", "total"),
+        decisive=("vendor", "date"),
+        coupled=("lines", "total"),
+        dates=("date",),
+        fixed=("currency",),
+        transaction=True,
+        plural="purchase orders",
+    ),
 )
 
 SPECS: Mapping[Kind, KindSpec] = MappingProxyType({spec.kind: spec for spec in _SPECS})
@@ -247,6 +273,8 @@ NO_COUNTERPART = "-"
 DEFAULT_KEY = "default"
 """The id of what a document names not at all: the settings say what stands for it (R-23, R-101)."""
 PAYMENT_NOTES_LIMIT = 4000
+MEMO_LIMIT = 4000
+"""Memo of a purchase order (entities.md 6.5)."""
 REFERENCE_LIMIT = 21
 NUMBER_LIMIT = 21
 NAME_LIMIT = 100

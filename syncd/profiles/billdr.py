@@ -1,6 +1,6 @@
 """Billdr PRO: one way, from the source into QuickBooks. Clients are customers, projects their sub-customers; invoices
 and credits go out when they are submitted and do not change afterwards, payments follow the source. What QuickBooks
-changes is recorded and left there.
+changes is recorded and left there. What is bought goes out as well (``purchasing``).
 
 Rows B-1 to B-46 of the behaviour sheet; readings C-B1 to C-B9 where rows clash.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from syncd.model.facts import Settings
 from syncd.model.records import Kind, Side, State
 from syncd.model.writes import Verb
+from syncd.profiles import purchasing
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner, Policy
 
 DEFAULTS = {"project_as": "sub_customer"}
@@ -31,13 +32,13 @@ def policy(settings: Settings) -> Policy:
     kinds = {
         Kind.ITEM: _named(),
         Kind.PAYMENT_METHOD: _named(),
-        Kind.CATEGORY: _named(),
         Kind.CLIENT: _client(),
         Kind.PROJECT: _project() if settings.project_as == "sub_customer" else _named(),
         Kind.INVOICE: _form(settings, "invoice"),
         Kind.CREDIT_NOTE: _form(settings, "credit note"),
         Kind.PAYMENT: _payment(settings),
         Kind.CREDIT_APPLICATION: _credit_application(),
+        **purchasing.kinds(settings),
     }
     return Policy(profile="billdr", kinds=kinds)
 

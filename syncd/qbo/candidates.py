@@ -41,11 +41,12 @@ class Keys(msgspec.Struct, rename="pascal"):
     vendor_ref: Ref | None = None
     total_amt: Decimal | None = None
     payment_ref_num: str | None = None
+    entity_ref: Ref | None = None
 
     @property
     def party_and_day(self) -> tuple[str, str]:
         """Whose document it is, and of which day."""
-        party = self.customer_ref or self.vendor_ref
+        party = self.customer_ref or self.vendor_ref or self.entity_ref
         return (party.value if party else "", self.txn_date or "")
 
 
@@ -147,3 +148,8 @@ def by_day(entity: str, party: str, keys: Iterable[tuple[str, date]]) -> list[Qu
         ]
     except query.Inexpressible:
         return None
+
+
+def on_days(entity: str, days: Iterable[date]) -> list[Query] | None:
+    """Queries for all of an entity on certain days: for what QBO cannot be asked by whose it is."""
+    return [Query(entity, (query.equals("TxnDate", day),), _ROWS_PER_DAY) for day in sorted(set(days))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from syncd.model.checks import NO_PURCHASE_ORDERS
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Problem, Unknown
 from syncd.model.records import Client, Kind, Project, Record, Vendor
@@ -98,6 +99,8 @@ def _settings(facts: BooksFacts, settings: Settings) -> Iterator[tuple[str, Prob
                 "default_income_account",
             ),
         )
+    if settings.purchase_orders and not facts.purchase_orders:
+        yield ERROR, Problem("purchase-orders-off", *NO_PURCHASE_ORDERS, "purchase_orders")
     if settings.expense_bills and not settings.default_expense_account:
         yield (
             WARNING,
@@ -116,6 +119,7 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
         ("default_item", settings.default_item, names.item),
         ("default_expense_account", settings.default_expense_account, names.account),
         ("deposit_account", settings.deposit_account, names.account),
+        ("payment_account", settings.payment_account, names.account),
         ("discount_account", settings.discount_account, names.account),
         ("default_income_account", settings.default_income_account, names.account),
         ("tax_item", settings.tax_item, names.item),
@@ -143,7 +147,21 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
 
 
 _OWED = frozenset({"Accounts Receivable", "Accounts Payable"})
-_DEPOSITS = frozenset({"Bank", "Other Current Asset"})
+_FITTING = {
+    "deposit_account": (
+        frozenset({"Bank", "Other Current Asset"}),
+        "a bank account or Undeposited Funds",
+    ),
+    "mark_paid_account": (
+        frozenset({"Bank", "Other Current Asset"}),
+        "a bank account or Undeposited Funds",
+    ),
+    "payment_account": (
+        frozenset({"Bank", "Other Current Asset", "Credit Card"}),
+        "a bank, cash or credit card account",
+    ),
+}
+"""What sort of account some settings take, and how a person calls that (entities.md 4.5, 6.4)."""
 _INCOME = frozenset({"Income", "Other Income"})
 
 
@@ -153,6 +171,7 @@ def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Pr
         "default_expense_account",
         "deposit_account",
         "mark_paid_account",
+        "payment_account",
         "discount_account",
         "default_income_account",
         "category_map",
@@ -163,9 +182,8 @@ def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Pr
         text = f"{field} names {name!r}, an account of the type {found}: what is billed would be no income."
         yield ERROR, Problem("account-type", text, "Choose an income account.", field)
         return
-    deposit = field in {"deposit_account", "mark_paid_account"}
-    if found in _OWED or (deposit and found and found not in _DEPOSITS):
-        fits = "a bank account or Undeposited Funds" if deposit else "an income or expense account"
+    fitting, fits = _FITTING.get(field, (frozenset(), "an income or expense account"))
+    if found in _OWED or (fitting and found and found not in fitting):
         text = f"{field} names {name!r}, an account of the type {found}, which QuickBooks does not take there."
         yield ERROR, Problem("account-type", text, f"Choose {fits}.", field)
 

@@ -23,6 +23,8 @@ from syncd.model.records import (
     Named,
     Party,
     Payment,
+    Purchase,
+    PurchaseOrder,
     Record,
 )
 from syncd.model.spec import REFERENCE_LIMIT
@@ -77,6 +79,8 @@ class Finder:
             Kind.PAYMENT: self._payments,
             Kind.CREDIT_APPLICATION: self._credit_applications,
             Kind.BILL: self._bills,
+            Kind.PURCHASE: self._purchases,
+            Kind.PURCHASE_ORDER: self._purchases,
         }
 
     def find(self, kind: Kind, probes: Sequence[Record]) -> dict[str, Found]:
@@ -249,6 +253,29 @@ class Finder:
             found[probe.id] = self._decoded(kind, rows, matches)
         return found
 
+    def _purchases(self, kind: Kind, probes: Sequence[Purchase | PurchaseOrder]) -> dict[str, Found]:
+        """Expenses and purchase orders by vendor, day and total, orders by their number as well. QBO cannot be asked
+        for those of a vendor, so all of a day are looked at."""
+        entity = CODECS[kind].entity
+        numbers = [number for probe in probes if (number := _number(probe))]
+        asked = [candidates.on_days(entity, [probe.date for probe in probes])]
+        if numbers:
+            asked.append(candidates.by_value(entity, "DocNumber", numbers))
+        rows = self._fetcher.rows(entity, *asked)
+        if isinstance(rows, Unknown):
+            return {probe.id: rows for probe in probes}
+        by_day = index(rows, lambda keys: (*keys.party_and_day, keys.total_amt))
+        by_number = index(rows, lambda keys: folded(keys.doc_number or ""))
+        unknown = Unknown("The vendor is not linked, so it cannot be looked for.")
+        found: dict[str, Found] = {}
+        for probe in probes:
+            matches = list(by_day.get((probe.vendor, probe.date.isoformat(), probe.total), ()))
+            if _number(probe):
+                matches += by_number.get(folded(_number(probe)), ())
+            known = bool(probe.vendor) or bool(_number(probe))
+            found[probe.id] = self._decoded(kind, rows, dict.fromkeys(matches)) if known else unknown
+        return found
+
     def _decoded(self, kind: Kind, rows: Rows, matches: Iterable[str]) -> tuple[Present | Flawed, ...]:
         return tuple(self._decode(kind, rows[identity][1]) for identity in matches)
 
@@ -267,8 +294,9 @@ def _renamed(found: Present | Flawed, name: str) -> Present | Flawed:
     return msgspec.structs.replace(found, record=msgspec.structs.replace(found.record, name=name))
 
 
-def _number(probe: Form) -> str:
-    return probe.number.strip() if isinstance(probe.number, str) else ""
+def _number(probe: Form | Purchase | PurchaseOrder) -> str:
+    number = getattr(probe, "number", "")
+    return number.strip() if isinstance(number, str) else ""
 
 
 def _same_reference(probe: Payment, keys: Keys) -> bool:

@@ -18,7 +18,7 @@ from syncd.model.values import text
 from syncd.model.writes import Verb, WireWrite
 from syncd.qbo import query, wire
 from syncd.qbo.codec import CODECS, PARTIES
-from syncd.qbo.codec.bill import ACCOUNT_LINE
+from syncd.qbo.codec.bought import ACCOUNT_LINE, ITEM_LINE
 from syncd.qbo.codec.lines import Detail, detail_of
 from syncd.qbo.codec.parts import DELETED_SUFFIX, Times, party_id
 from syncd.qbo.codec.payment import CREDIT_MEMO
@@ -92,8 +92,11 @@ def _conditions(kind: Kind, body: Json) -> tuple[str, ...]:
         return (query.among(_NAMES[kind], (name, name + DELETED_SUFFIX)),)
     if body.get("DocNumber"):
         return (query.equals("DocNumber", str(body["DocNumber"])),)
+    day = query.equals("TxnDate", str(body["TxnDate"]))
+    if kind in _BY_DAY:
+        return (day,)
     party = _party(kind)
-    return (query.equals(party, party_id(body, party)), query.equals("TxnDate", str(body["TxnDate"])))
+    return (query.equals(party, party_id(body, party)), day)
 
 
 def _is_ours(kind: Kind, body: Json, row: Raw) -> bool:
@@ -110,8 +113,13 @@ def _is_ours(kind: Kind, body: Json, row: Raw) -> bool:
     return mark(body) == mark(there)
 
 
+_PARTY = {Kind.BILL: "VendorRef", Kind.PURCHASE: "EntityRef", Kind.PURCHASE_ORDER: "VendorRef"}
+_BY_DAY = frozenset({Kind.PURCHASE, Kind.PURCHASE_ORDER})
+"""Kinds that cannot be asked for by their party (entities.md 6.4, 6.5; protocol.md 3.5)."""
+
+
 def _party(kind: Kind) -> str:
-    return "VendorRef" if kind is Kind.BILL else "CustomerRef"
+    return _PARTY.get(kind, "CustomerRef")
 
 
 def _received(payment: Json) -> tuple[object, ...]:
@@ -131,9 +139,15 @@ def _sold(form: Json) -> tuple[object, ...]:
 
 
 def _bought(bill: Json) -> tuple[object, ...]:
-    """Accounts and amounts of the lines, in any order."""
-    lines = [(party_id(line.get(ACCOUNT_LINE) or {}, "AccountRef"), line) for line in bill.get("Line") or []]
-    return tuple(sorted((account, Decimal(line.get("Amount", 0))) for account, line in lines))
+    """Accounts or items and amounts of the lines, in any order."""
+    lines = [
+        (
+            party_id(line.get(ACCOUNT_LINE) or {}, "AccountRef") or party_id(line.get(ITEM_LINE) or {}, "ItemRef"),
+            Decimal(line.get("Amount", 0)),
+        )
+        for line in bill.get("Line") or []
+    ]
+    return tuple(sorted(lines))
 
 
 _MARKS: dict[str, Callable[[Json], tuple[object, ...]]] = {
@@ -141,6 +155,8 @@ _MARKS: dict[str, Callable[[Json], tuple[object, ...]]] = {
     "CreditMemo": _sold,
     "Payment": _received,
     "Bill": _bought,
+    "Purchase": _bought,
+    "PurchaseOrder": _bought,
 }
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from syncd.errors import QboError, QboThrottled, QboUnavailable
+from syncd.model.checks import NO_PURCHASE_ORDERS
 from syncd.model.observations import Absent, Flawed, Present
 from syncd.model.records import Kind, State
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, Verb, WireWrite
@@ -166,7 +167,7 @@ class Writer:
             case FaultClass.GONE if fault.code == "610" and write.verb is not Verb.CREATE:
                 return self._gone(write, fault, tid)
             case _:
-                return _refused(fault, tid)
+                return _refused_of(write, fault, tid)
 
     def _gone(self, write: WireWrite, fault: Fault, tid: str) -> Outcome:
         """610 on a change: either the record itself is gone, or something it refers to (protocol.md 9.3)."""
@@ -268,6 +269,14 @@ def _deleted(write: WireWrite, row: Raw, tid: str) -> Outcome:
 
 def _is_void(after: Present) -> bool:
     return getattr(after.record, "state", State.VOID) is State.VOID
+
+
+def _refused_of(write: WireWrite, fault: Fault, tid: str) -> Refused:
+    """In words of its own where the fault means more for this kind than for others (B-15)."""
+    if write.kind is Kind.PURCHASE_ORDER and fault.group is FaultClass.PERMISSION:
+        text, remedy = NO_PURCHASE_ORDERS
+        return Refused(fault.code, text, remedy, tid=tid)
+    return _refused(fault, tid)
 
 
 def _refused(fault: Fault, tid: str) -> Refused:

@@ -29,7 +29,8 @@ _FIELD_WORDS = {
     "sent": "whether it was sent",
     "paid": "whether it is paid",
 }
-_LINE_PARTS = {Kind.BILL: ("account", "description", "project", "", "amount")}
+_BOUGHT_PARTS = ("account", "description", "project", "item", "amount", "quantity", "rate")
+_LINE_PARTS = {Kind.BILL: _BOUGHT_PARTS, Kind.PURCHASE: _BOUGHT_PARTS, Kind.PURCHASE_ORDER: _BOUGHT_PARTS}
 _FORM_PARTS = ("item", "description", "quantity", "rate", "amount", "taxable")
 
 

@@ -25,6 +25,8 @@ _RECOGNISED_BY: Mapping[Kind, tuple[tuple[str, ...], ...]] = {
     Kind.CREDIT_APPLICATION: (("client", "credit_note"),),
     Kind.BILL: (("vendor", "date", "total"),),
     Kind.PROJECT: (("name", "client"),),
+    Kind.PURCHASE: (("vendor", "date", "total"),),
+    Kind.PURCHASE_ORDER: (("number",), ("vendor", "date", "total")),
 }
 """Per kind, the sets of fields any of which makes two records look alike; of lists it is the name."""
 _BY_NAME = (("name",),)

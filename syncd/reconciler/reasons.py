@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from syncd.model.observations import Present
 from syncd.model.records import (
@@ -13,6 +14,8 @@ from syncd.model.records import (
     Invoice,
     Payment,
     Project,
+    Purchase,
+    PurchaseOrder,
     Record,
     State,
 )
@@ -35,19 +38,19 @@ def why_held(seen: Look, policy: KindPolicy) -> str:
 
 def why_created(record: Record) -> str:
     """The sentence for a create in QBO."""
-    match record:
-        case Estimate() | Invoice() | CreditNote():
-            return f"is {_STANDS.get(record.state, 'published')} and not in QuickBooks yet"
-        case Payment():
-            return "was entered in the source and is not in QuickBooks yet"
-        case CreditApplication():
-            return "uses a credit note on invoices, and QuickBooks does not know of it yet"
-        case Bill():
-            return "is owed for approved expenses and not in QuickBooks yet"
-        case Project():
-            return "is a project of a client, and not in QuickBooks yet"
-        case _:
-            return "is needed by what is sent and not in QuickBooks yet"
+    if isinstance(record, Estimate | Invoice | CreditNote):
+        return f"is {_STANDS.get(record.state, 'published')} and not in QuickBooks yet"
+    return _CREATED.get(type(record), "is needed by what is sent and not in QuickBooks yet")
+
+
+_CREATED: Mapping[type[Any], str] = {
+    Payment: "was entered in the source and is not in QuickBooks yet",
+    CreditApplication: "uses a credit note on invoices, and QuickBooks does not know of it yet",
+    Bill: "is owed for approved expenses and not in QuickBooks yet",
+    Project: "is a project of a client, and not in QuickBooks yet",
+    Purchase: "is an approved expense and not in QuickBooks yet",
+    PurchaseOrder: "was ordered in the source and is not in QuickBooks yet",
+}
 
 
 _STANDS = {State.DRAFT: "a draft", State.SENT: "sent"}

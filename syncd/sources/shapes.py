@@ -1,6 +1,6 @@
 """What a source's records are made of, kind by kind: one table for every adapter.
 
-A kind that is not here (a bill) is offered by no source itself.
+A kind that is not here (a bill, a purchase) is offered by no source itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 from syncd.model.observations import Problem
 from syncd.model.records import (
     Allocation,
+    BillLine,
     Category,
     Client,
     CreditApplication,
@@ -28,6 +29,7 @@ from syncd.model.records import (
     Payment,
     PaymentMethod,
     Project,
+    PurchaseOrder,
     State,
     TaxCode,
     Vendor,
@@ -77,6 +79,7 @@ _FORM = _MONEY | {Verb.WITHDRAW}
 _CLIENT = ("client", Kind.CLIENT)
 _PROJECT = ("project", Kind.PROJECT)
 _LINES = Part("lines", Line, ("item", Kind.ITEM), keyed=False)
+_ORDERED = Part("lines", BillLine, ("item", Kind.ITEM), keyed=False)
 _ALLOCATIONS = Part("allocations", Allocation, ("invoice", Kind.INVOICE))
 _CREDITS = Part("credits", CreditUse, ("credit_note", Kind.CREDIT_NOTE))
 
@@ -128,6 +131,7 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
             only=frozenset({"reimbursed"}),  # all that ever comes back (R-104)
             refers=(("vendor", Kind.VENDOR), ("category", Kind.CATEGORY), ("project", Kind.PROJECT)),
         ),
+        Kind.PURCHASE_ORDER: Shape(PurchaseOrder, refers=(("vendor", Kind.VENDOR),), parts=(_ORDERED,)),  # only read
     }
 )
 """In the order of work."""

@@ -37,6 +37,8 @@ TABLES = (
     "credit_application",
     "credit_application_part",
     "expense",
+    "purchase_order",
+    "purchase_order_line",
 )
 
 Json = dict[str, Any]

@@ -16,6 +16,7 @@ from syncd.model.records import (
     UNSET,
     Address,
     Allocation,
+    BillLine,
     Category,
     CreditUse,
     Invoice,
@@ -38,12 +39,13 @@ from tests.sources.worlds import (
     expense,
     invoice,
     line,
+    order,
     payment,
     told,
 )
 
-KINDS = [kind for kind in SPECS if kind is not Kind.BILL]
-"""What a source offers; bills are made of its expenses."""
+KINDS = [kind for kind in SPECS if kind not in {Kind.BILL, Kind.PURCHASE}]
+"""What a source offers; bills and purchases are made of its expenses."""
 
 
 def present(world: World, kind: Kind, record_id: str) -> Present:
@@ -108,7 +110,12 @@ def books(world: World) -> dict[str, str]:
     spent = world.add(
         expense(member, category=kind, project=where, report="R1", merchant="Rail", notes="To Gent", reimbursable=False)
     )
-    made = (what, rate, how, kind, who, where, member, offer, bill, note, paid, applied, spent)
+    rows = (
+        BillLine(amount=Decimal("8.00"), item=what, quantity=Decimal(2), rate=Decimal(4), description="Pumps"),
+        BillLine(amount=Decimal("2.50"), category=kind, project=where, description="Freight"),
+    )
+    ordered = world.add(order(member, *rows, number="PO-1", due_date=date(2026, 3, 20), notes="Call first"))
+    made = (what, rate, how, kind, who, where, member, offer, bill, note, paid, applied, spent, ordered)
     return dict(zip((kind.value for kind in KINDS), made, strict=True))
 
 
@@ -170,6 +177,12 @@ def test_the_kinds_around_invoices_are_read_whole_and_exact(world: World, books:
     assert (spent.approved, spent.reimbursable, spent.reimbursed) == (True, False, False)
     assert (spent.category, spent.project) == (books["category"], books["project"])
     assert (spent.report, spent.merchant, spent.notes) == ("R1", "Rail", "To Gent")
+    ordered = seen[Kind.PURCHASE_ORDER]
+    assert (ordered.number, ordered.vendor, ordered.total) == ("PO-1", books["vendor"], Decimal("10.50"))
+    assert (ordered.date, ordered.due_date, ordered.notes) == (date(2026, 3, 4), date(2026, 3, 20), "Call first")
+    pumps, freight = ordered.lines
+    assert (pumps.item, pumps.quantity, pumps.rate, pumps.category) == (books["item"], 2, 4, "")
+    assert (freight.category, freight.project, freight.amount) == (books["category"], books["project"], Decimal("2.50"))
 
 
 def test_all_ways_of_reading_agree(world: World, books: dict[str, str]) -> None:

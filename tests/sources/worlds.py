@@ -15,6 +15,7 @@ from syncd.model.observations import Problem
 from syncd.model.records import (
     UNSET,
     Address,
+    BillLine,
     Client,
     CreditApplication,
     CreditNote,
@@ -24,6 +25,7 @@ from syncd.model.records import (
     Kind,
     Line,
     Payment,
+    PurchaseOrder,
     Record,
     State,
 )
@@ -92,6 +94,13 @@ def application(client_id: str, credit_note_id: str, **more: Any) -> CreditAppli
 def expense(vendor_id: str, amount: str = "12.50", **more: Any) -> Expense:
     values = {"date": date(2026, 3, 3), "approved": True, "reimbursable": True, "currency": "USD", **more}
     return Expense(**{"id": "", "vendor": vendor_id, "amount": Decimal(amount), **values})
+
+
+def order(vendor_id: str, *lines: BillLine, **more: Any) -> PurchaseOrder:
+    lines = lines or (BillLine(amount=Decimal("10.00"), description="Timber"),)
+    total = sum((part.amount for part in lines), Decimal(0))
+    values = {"date": date(2026, 3, 4), "currency": "USD", "number": "", "notes": "", "total": total, **more}
+    return PurchaseOrder(**{"id": "", "vendor": vendor_id, "lines": lines, **values})
 
 
 class World(Protocol):

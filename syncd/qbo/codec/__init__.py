@@ -24,12 +24,24 @@ from syncd.model.records import (
     Kind,
     Payment,
     Project,
+    Purchase,
+    PurchaseOrder,
     Record,
     Vendor,
 )
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
-from syncd.qbo.codec import bill, credit_application, form_body, forms, named, party, payment
+from syncd.qbo.codec import (
+    bill,
+    credit_application,
+    form_body,
+    forms,
+    named,
+    party,
+    payment,
+    purchase,
+    purchase_order,
+)
 from syncd.qbo.codec.parts import Reading, Refs, Resolver, Unencodable, Wishes, identity_of, refuse
 from syncd.qbo.wire import BAD_JSON, Json, Raw
 
@@ -81,9 +93,11 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
             payment.ENTITY, credit_application.decode, credit_application.is_one, credit_application.is_over
         ),
         Kind.BILL: Codec(bill.ENTITY, bill.decode),
+        Kind.PURCHASE: Codec(purchase.ENTITY, purchase.decode),
+        Kind.PURCHASE_ORDER: Codec(purchase_order.ENTITY, purchase_order.decode),
     }
 )
-"""Every kind that QBO has. An expense exists in the source only; bills are made of them."""
+"""Every kind that QBO has. An expense exists in the source only; bills and purchases are made of them."""
 
 PARTIES = frozenset({Kind.CLIENT, Kind.PROJECT, Kind.VENDOR})
 
@@ -120,6 +134,8 @@ _CREATES: Mapping[type[Any], Callable[[Any, Wishes], Json]] = {
     Payment: payment.create,
     CreditApplication: credit_application.create,
     Bill: bill.create,
+    Purchase: purchase.create,
+    PurchaseOrder: purchase_order.create,
 }
 _UPDATES: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
     Client: party.update,
@@ -131,6 +147,8 @@ _UPDATES: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
     Payment: payment.update,
     CreditApplication: credit_application.update,
     Bill: bill.update,
+    Purchase: purchase.update,
+    PurchaseOrder: purchase_order.update,
 }
 
 

@@ -236,6 +236,7 @@ _LENIENT: Mapping[tuple[Kind, str], Callable[[Any], Any]] = {
     (Kind.EXPENSE, "currency"): rows.optional_currency,
     (Kind.PROJECT, "client"): rows.optional_reference,
     (Kind.PROJECT, "currency"): rows.optional_currency,
+    (Kind.PURCHASE_ORDER, "currency"): rows.optional_currency,
 }
 """Fields that may be empty on records of these kinds: an expense then has the company's own currency (R-108)."""
 

@@ -316,6 +316,36 @@ expense = _table(
     sa.CheckConstraint("status IN ('not_submitted', 'pending_approval', 'rejected', 'approved')", name="status"),
 )
 
+purchase_order = _table(
+    "purchase_order",
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("number", short_text(64), index=True),
+    _ref("member_id", "member"),
+    sa.Column("state", short_text(16), nullable=False, server_default="live"),
+    sa.Column("date", calendar_day()),
+    sa.Column("due_date", calendar_day()),
+    sa.Column("currency", short_text(3)),
+    _money("total"),
+    sa.Column("notes", long_text()),
+    _unit(),
+    *_tracked(),
+    sa.CheckConstraint(_MONEY_STATE, name="state"),
+)
+purchase_order_line = _table(
+    "purchase_order_line",
+    sa.Column("id", row_id(), primary_key=True),
+    _parent("purchase_order_id", "purchase_order", index=False),
+    sa.Column("position", sa.Integer(), nullable=False, server_default="0"),
+    _ref("item_id", "item"),
+    _ref("category_id", "expense_category"),
+    _ref("project_id", "project"),
+    sa.Column("description", long_text()),
+    sa.Column("quantity", exact(10)),
+    sa.Column("rate", exact(10)),
+    sa.Column("amount", exact(6), nullable=False),
+    sa.Index("ix_purchase_order_line_purchase_order_id_position", "purchase_order_id", "position"),
+)
+
 syncd_tombstone = _table(
     TOMBSTONE,
     sa.Column("id", row_id(), primary_key=True),

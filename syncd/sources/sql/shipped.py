@@ -79,6 +79,7 @@ def reference_mapping() -> SqlMapping:
                 allocations=_part("credit_application_part", "credit_application", "invoice"),
             ),
             "expense": _expense(),
+            "purchase_order": _purchase_order(),
         }
     )
 
@@ -134,3 +135,26 @@ def _expense() -> dict[str, Any]:
         "client": {"table": "client", "on": {"id": "project.client_id"}},
     }
     return _kind("expense", fields, join=joins, business_unit="business_unit")
+
+
+def _purchase_order() -> dict[str, Any]:
+    fields = {"vendor": "member_id", **_same("number", "state", "date", "due_date", "currency", "total", "notes")}
+    lines = {
+        "table": "purchase_order_line",
+        "id": "id",
+        "parent": "purchase_order_id",
+        "order": "position",
+        "join": {
+            "category": {"table": "expense_category", "on": {"id": "category_id"}},
+            "project": {"table": "project", "on": {"id": "project_id"}},
+        },
+        "fields": {
+            "item": "item_id",
+            "category": "category_id",
+            "category_name": "category.name",
+            "project": "project_id",
+            "project_name": "project.name",
+            **_same("description", "quantity", "rate", "amount"),
+        },
+    }
+    return _kind("purchase_order", fields, business_unit="business_unit", lines=lines)

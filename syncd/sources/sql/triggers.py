@@ -56,6 +56,12 @@ CHILDREN: Mapping[str, tuple[str, str]] = {
 Parents = Mapping[str, tuple[str, tuple[str, ...]]]
 Children = Mapping[str, tuple[str, str]]
 
+PURCHASE_PARENTS: Parents = {
+    "purchase_order": ("purchase_order", ("id", "number", "member_id", "state", "date", "due_date", "currency", "total",
+                                          "notes", "business_unit")),
+}  # fmt: skip
+"""Those of migration 0002."""
+PURCHASE_CHILDREN: Children = {"purchase_order_line": ("purchase_order", "purchase_order_id")}
 ESTIMATE_PARENTS: Parents = {
     "estimate": ("estimate", ("id", "number", "transaction_number", "client_id", "state", "issue_date", "due_date",
                               "currency", "exchange_rate", "bill_to", "emails", "cc_emails", "discount", "tax",
