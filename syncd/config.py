@@ -211,9 +211,7 @@ class CompanyConfig(_Section):
 
     @field_validator("settings")
     @classmethod
-    def _numbers_and_tax(cls, value: Settings) -> Settings:
-        if value.tax_mode == "line":
-            raise ValueError('tax_mode as "code" or "none"')
+    def _numbers(cls, value: Settings) -> Settings:
         if value.numbering == "counted" and not value.first_number[-1:].isdecimal():
             raise ValueError('first_number, which ends in digits, such as "1001" or "INV-0100", to count from')
         return value

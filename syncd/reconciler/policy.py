@@ -198,8 +198,11 @@ class Policy(msgspec.Struct, frozen=True):
         return rules is not None and bool(rules.verbs.get(Side.QBO))
 
     def only_matched(self, kind: Kind) -> bool:
-        """Whether records of this kind are only matched with what QBO has, and never written."""
-        return SPECS[kind].link_only and not self.writes(kind)
+        """Whether records of this kind are matched with what QBO has and never changed there; some are made where it
+        has none (O-22). Several of the source may stand for one of QBO."""
+        rules = self.kinds.get(kind)
+        changed = rules is not None and Verb.UPDATE in rules.verbs.get(Side.QBO, frozenset())
+        return SPECS[kind].link_only and not changed
 
     def may_lack(self, kind: Kind) -> bool:
         """Whether a document is sent although what it names of this kind has no counterpart in QBO."""

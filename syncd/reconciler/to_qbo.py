@@ -27,10 +27,11 @@ class ToQbo(Marks):
         if record is None:
             self._hold("the source has not been read, so nothing can be created from it", wait=True)
             return
-        if self._view.policy.only_matched(self._kind) or (self._spec.link_only and record.id == DEFAULT_KEY):
+        shared = self._view.policy.only_matched(self._kind)
+        if shared and (not self._view.policy.writes(self._kind) or record.id == DEFAULT_KEY):
             self._link_named(record)
             return
-        if not self._allowed(Side.QBO, Verb.CREATE) or (self._spec.link_only and self._made_already(record)):
+        if not self._allowed(Side.QBO, Verb.CREATE) or (shared and self._made_already(record)):
             return
         ready, after = self._sendable(record)
         if not ready or self._frozen(Verb.CREATE, frozenset(self._seen.source)):

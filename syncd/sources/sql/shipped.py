@@ -22,6 +22,7 @@ _FORM = {
     **_same("tax", "tax_code", "tax_rate", "tax_inclusive", "total", "notes"),
     **_TICKS,
 }
+_PRICE = {name: column for name, column in _FORM.items() if name != "project"}
 
 
 def reference_mapping() -> SqlMapping:
@@ -48,7 +49,7 @@ def reference_mapping() -> SqlMapping:
                 join={"owner": {"table": "client", "on": {"id": "client_id"}}},
             ),
             "vendor": _kind("vendor", _same("name", "currency", "email", "active"), "member", qbo_id="qbo_id"),
-            "estimate": _document("estimate", {**_FORM, **_same("due_date", "discount")}, lines=_lines("estimate")),
+            "estimate": _document("estimate", {**_PRICE, **_same("due_date", "discount")}, lines=_lines("estimate")),
             "invoice": _document(
                 "invoice", {**_FORM, **_same("due_date", "discount", "paid")}, lines=_lines("invoice")
             ),
