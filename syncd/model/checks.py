@@ -113,7 +113,7 @@ def _item(record: Item, settings: Settings) -> list[Problem]:
                 "Enter it there, on the account that fits.",
             )
         ]
-    if not settings.default_income_account:
+    if settings.missing_item == "create" and not settings.default_income_account:
         found.append(
             _problem(
                 "income-account",

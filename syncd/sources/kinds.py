@@ -138,7 +138,6 @@ class _FormFields(Strict):
     """The fields that all documents with lines share."""
 
     client: Expression
-    project: Expression | None = None
     issue_date: Expression
     state: Expression
     number: Expression | None = None
@@ -161,6 +160,7 @@ class _FormFields(Strict):
 class CreditNoteFields(_FormFields):
     """The fields of a credit note. Without ``total`` it is lines + tax."""
 
+    project: Expression | None = None
     balance: Expression | None = None
 
 
@@ -188,6 +188,7 @@ class EstimateTable(_DocumentTable):
 class InvoiceFields(EstimateFields):
     """The fields of an invoice. ``paid``: whether it is marked as paid (V-10)."""
 
+    project: Expression | None = None
     balance: Expression | None = None
     paid: Expression | None = None
 
