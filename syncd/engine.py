@@ -20,7 +20,7 @@ from syncd.cycle import Cycle, scope_digest
 from syncd.epoch import Witness
 from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, QboError, StateError, SyncdError
 from syncd.expenses import BillingSource
-from syncd.grant import GrantWatch, StoredGrant, grant_findings
+from syncd.grant import GrantWatch, StoredGrant, grant_findings, refuse_ended
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
 from syncd.model.lens import Projection
@@ -157,8 +157,9 @@ class Engine:
     ) -> CycleReport:
         """Send one record of the source to QBO now, because a person asks for it (O-10, O-14, V-12, V-19). Raises
         ``StateError`` for one that does not belong there, or that nobody can tell from another."""
-        wanted = pushable(self._parts, kind, name)
-        return self.reconcile(msgspec.structs.replace(request or CycleRequest(), push=wanted), progress)
+        request = request or CycleRequest()
+        wanted = pushable(self._parts, kind, name, mail=request.send)
+        return self.reconcile(msgspec.structs.replace(request, push=wanted), progress)
 
     def undo(self, run_id: str, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """Take back what one run wrote, or with ``dry_run`` the plan of that. Raises ``StateError`` for a run that is
@@ -179,6 +180,7 @@ class Engine:
 
     def _run(self, request: CycleRequest, progress: Progress | None, *, approved: Plan | None = None) -> CycleReport:
         try:
+            refuse_ended(self._grant)
             report = self._cycle.run(request, progress, approved=approved)
         except SyncdError as error:
             if not request.dry_run:
@@ -205,6 +207,7 @@ class Engine:
         """Compare everything; write nothing to either side."""
         parts = self._parts
         started = parts.clock.monotonic()
+        refuse_ended(self._grant)
         facts = parts.books.facts(refresh=True)
         auditor = Auditor(
             company=parts.company,

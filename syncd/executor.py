@@ -182,6 +182,8 @@ class Executor:
     def _block(self, result: Applied, operations: Sequence[Operation]) -> None:
         tally = Tally()
         for operation in operations:
+            if operation.verb is Verb.SEND:
+                continue  # what became of the copy says it all
             blocked = msgspec.structs.replace(operation, blocked_by=operation.after[0])
             self._settler.hold(tally, blocked, case="C50", reason="what it needs could not be written")
             result.held += 1
@@ -199,12 +201,12 @@ class Executor:
 
     def _chunks(self, operations: Sequence[Operation]) -> list[list[Operation]]:
         """Operations of one side and kind, as many as travel together."""
-        groups: dict[tuple[Side, Kind], list[Operation]] = {}
+        groups: dict[tuple[Side, Kind, bool], list[Operation]] = {}
         for operation in operations:
-            groups.setdefault((operation.side, operation.kind), []).append(operation)
+            groups.setdefault((operation.side, operation.kind, operation.verb is Verb.SEND), []).append(operation)
         chunks = []
-        for (side, _), members in groups.items():
-            size = self._batch_size if side is Side.QBO else SOURCE_CHUNK
+        for (side, _, mails), members in groups.items():
+            size = 1 if mails else self._batch_size if side is Side.QBO else SOURCE_CHUNK  # mail is in no batch
             chunks += [members[start : start + size] for start in range(0, len(members), size)]
         return chunks
 

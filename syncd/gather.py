@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 
 from syncd.links import LinkBook, record_name
 from syncd.lookup import LookUp
@@ -326,7 +327,11 @@ class Gatherer:
             undone=undone,
             tried=seen.tried,
             pushed=bool(seen.asked),
+            mail=_MAIL.get(seen.asked, ""),
         )
+
+
+_MAIL: Mapping[str, Literal["asked", "owed", "unclear"]] = {"send": "asked", "mail": "owed", "unclear": "unclear"}
 
 
 def _known(link: Link) -> Known:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, wait
 import msgspec
 
 from syncd.links import LinkBook
+from syncd.model.lens import differing
 from syncd.model.observations import Problem
 from syncd.model.records import Invoice, Kind, Record, Side
 from syncd.model.references import is_name
@@ -73,6 +74,7 @@ class Outbox:
 
     def prepare(self, chunk: Sequence[Operation], raw: Mapping[tuple[Kind, str], bytes]) -> tuple[Parcel | None, int]:
         """Intend and encode: what can be sent (``None`` where nothing is left), and how many could not and are held."""
+        chunk = [self._addressed(operation) for operation in chunk]
         ready, numberless = self._number(chunk)
         entries = self._journal.intend(
             self._lease, [intent_of(self._run_id, o, pre_image=raw.get((o.kind, o.qbo_id), b"")) for o in ready]
@@ -118,7 +120,24 @@ class Outbox:
         if tally:
             self._journal.settle(self._lease, tally.settlement(), run_id=self._run_id)
 
+    def _addressed(self, operation: Operation) -> Operation:
+        """A mail of what was created a moment ago: by now its id is known."""
+        if operation.verb is not Verb.SEND:
+            return operation
+        qbo_id = operation.qbo_id or self._links.to_qbo(operation.kind, operation.source_id)
+        return msgspec.structs.replace(operation, qbo_id=qbo_id)
+
+    def _refuse_wrong_address(self, operation: Operation) -> None:
+        """What is mailed has to be addressed as the source says, as it stands now."""
+        link = self._links.link(operation.kind, operation.source_id)
+        apart = differing(link.source_base, link.qbo_base) if link is not None else frozenset(operation.fields)
+        if apart & frozenset(operation.fields):
+            text = "QuickBooks holds another e-mail address than the source, so it is not mailed."
+            raise Unencodable((Problem("mail-address", text, "Make the two equal, and ask once more."),))
+
     def _encode(self, operation: Operation, entry: JournalEntry, raw: Mapping[tuple[Kind, str], bytes]) -> WireWrite:
+        if operation.verb is Verb.SEND:
+            self._refuse_wrong_address(operation)
         return self._books.encode(
             operation.kind,
             operation.verb,

@@ -120,7 +120,7 @@ class Rounds:
             take_up_again(parts, self._run.lease, self._run.id)
         if request.push:  # it stands, even if this run does not come to it
             wish = [
-                Dirty(*slot, "a person asked for it", not_before=parts.clock.now(), asked="push")
+                Dirty(*slot, "a person asked for it", not_before=parts.clock.now(), asked=request.asked)
                 for slot in request.push
             ]
             parts.store.settle(self._run.lease, Settlement(dirty=tuple(wish)), run_id=self._run.id)

@@ -14,7 +14,7 @@ from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
 from syncd.model.references import pending
 from syncd.model.spec import SPECS
-from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
+from syncd.model.writes import DESTRUCTIVE_VERBS, UNCLEAR, Verb
 from syncd.reconciler.base import advance, as_written, unmarked, untellable
 from syncd.reconciler.cases import actions
 from syncd.reconciler.explain import show
@@ -111,6 +111,8 @@ class Settler:
             tally.clean.append(operation.key)
             tally.unheld.append(operation.key)
         tally.history.append(self._event(operation, DONE, before={}, after=link.source_base))
+        if operation.mails:
+            self.again(tally, operation, "QuickBooks has yet to mail it", at_once=True, asked="mail")
 
     def _state_link(self, operation: Operation) -> Link:
         known = self._link_of(operation)
@@ -166,8 +168,9 @@ class Settler:
             )
         self.again(tally, operation, reason)
 
-    def again(self, tally: Tally, operation: Operation, reason: str, *, at_once: bool = False) -> None:
-        """The record has to be looked at again, sooner or later; the later, the more often it was in vain."""
+    def again(self, tally: Tally, operation: Operation, reason: str, *, at_once: bool = False, asked: str = "") -> None:
+        """The record has to be looked at again, sooner or later; the later, the more often it was in vain. ``asked``:
+        what is still to be done of what a person asked for, where that is another thing than before."""
         attempts = self._tried.get(record_name(*operation.key), 0)
         longest = RETRY_BLOCKED_SECONDS if operation.wait else RETRY_LONGEST_SECONDS
         wait = min(RETRY_FIRST_SECONDS * 2 ** min(attempts, 16), longest)
@@ -179,6 +182,7 @@ class Settler:
                 reason=reason[:300],
                 attempts=attempts + 1,
                 not_before=self._now if at_once else self._now + timedelta(seconds=wait),
+                asked=asked,
             )
         )
 
@@ -243,6 +247,8 @@ class Settler:
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
         elif not held:
             tally.clean.extend(sorted(keys))
+        if operation.mails:
+            self.again(tally, operation, "QuickBooks has yet to mail it", at_once=True, asked="mail")
         return link
 
     def _on_its_own(self, tally: Tally, operation: Operation, journal_id: str, after: Present | Absent) -> Link:
@@ -403,6 +409,8 @@ class Settler:
             self._event(operation, f"refused {code}: {text}"[:500], before={}, journal_id=journal_id, tid=tid)
         )
         self.hold(tally, operation, reason=text)
+        if code == UNCLEAR:
+            self.again(tally, operation, text, asked="unclear")
 
     def closed(self, tally: Tally, operation: Operation, journal_id: str, state: JournalState, note: str) -> None:
         """The write was not done and will be decided anew (superseded, or never sent)."""

@@ -58,7 +58,12 @@ def status(config_path: Path, company: str | None, as_json: bool) -> int:
     return code
 
 
-_STATUS_EXIT = {"halted": EXIT_HALTED, "restored": EXIT_HALTED, "reconnect": EXIT_RECONNECT}
+_STATUS_EXIT = {
+    "halted": EXIT_HALTED,
+    "restored": EXIT_HALTED,
+    "reconnect": EXIT_RECONNECT,
+    "disconnected": EXIT_RECONNECT,
+}
 
 
 def _near(grant: Tokens | None, clock: Clock) -> tuple[Ending, ...]:

@@ -14,6 +14,7 @@ from syncd.grant import Ending
 from syncd.model.records import Side
 from syncd.model.spec import SPECS
 from syncd.owing import Owed
+from syncd.qbo.auth import ENDED_BY
 from syncd.reconciler.plan import Change
 from syncd.report import AuditReport, CycleReport
 from syncd.sources.base import Finding
@@ -168,7 +169,7 @@ class Standing(msgspec.Struct, frozen=True):
         if self.company.halted_since:
             return "halted"
         if self.grant is not None and self.grant.broken:
-            return "reconnect"
+            return "disconnected" if self.grant.broken.startswith(ENDED_BY) else "reconnect"
         if not self.company.realm_id:
             return "not-connected"
         if self.company.first_run_approved_at is None:
@@ -179,6 +180,7 @@ class Standing(msgspec.Struct, frozen=True):
 _STANDING = {
     "restored": "RESTORED: this state is older than the world, and nothing is written. Next: syncd relink",
     "halted": 'HALTED. When its cause is gone: syncd resume --reason "..."',
+    "disconnected": "DISCONNECTED by a person. To go on: syncd connect",
     "reconnect": "NO LONGER CONNECTED: QuickBooks refuses the grant. Next: syncd connect",
     "not-connected": "not connected yet. Next: syncd connect",
     "first-run": "waits for its first run. Next: syncd reconcile --dry-run, then --approve-first-run",
@@ -218,6 +220,8 @@ def status_text(standing: Standing) -> str:
 
 def _grant_rows(grant: Tokens) -> list[tuple[str, str]]:
     """When the connection was approved and when it ends."""
+    if grant.broken.startswith(ENDED_BY):
+        return [("connection", f"{render.plain(grant.broken)}; approved {_when(grant.connected_at)}")]
     if grant.broken:
         return [("connection", f"refused ({render.plain(grant.broken)}); approved {_when(grant.connected_at)}")]
     ends = [

@@ -213,10 +213,10 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     where one rate holds for the whole document. ``transaction_number`` is the numeric part of QBO's number (R-28).
     ``exchange_rate`` is the source's own rate, home units for one unit of ``currency`` (R-20). ``save`` and ``remove``
     are the tick boxes of the source: send it to QBO, and take it out of there when it is withdrawn or deleted (R-2,
-    R-45). ``sent`` (QBO only; the source's is its ``state``) and ``paid`` are marks: that it went to the client, and
-    that nothing is open on it (V-10).
     R-45). ``project`` is the id of a project of the client's, empty where there is none and on every record of QBO's,
-    which names a customer or a sub-customer in ``client``.
+    which names a customer or a sub-customer in ``client``. ``sent`` (QBO only; the source's is its ``state``) and
+    ``paid`` are marks: that it went to the client, and that nothing is open on it (V-10). ``mailed`` is when QBO mailed
+    it last, as QBO writes it; empty: it did not (QBO only).
     """
 
     id: str
@@ -246,6 +246,7 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     sent: bool | UnsetType = UNSET
     paid: bool | UnsetType = UNSET
     project: str = ""
+    mailed: str = ""
 
 
 class Estimate(msgspec.Struct, frozen=True, tag="estimate", omit_defaults=True):

@@ -99,7 +99,7 @@ def _invoice(settings: Settings) -> KindPolicy:
         default_owner=Owner.SOURCE,
         answers={Case.QBO_EDITED: Answer.RECORD, **_LEAVE, **(_AWAIT if by_hand else _PUSH)},
         when_asked={**_PUSH, **_ANEW, Case.QBO_VOID: Answer.HOLD},
-        verbs={Side.QBO: _WRITE},
+        verbs={Side.QBO: _WRITE | {Verb.SEND} if settings.send_via_qbo else _WRITE},
         match_on=("number", "client", "issue_date", "total"),
         keep_qbo_edits=True,
         withdrawn=Answer.ORPHAN,

@@ -30,6 +30,7 @@ from syncd.qbo.batches import BatchSize
 from syncd.qbo.cdc import ChangeFeed
 from syncd.qbo.checkup import check
 from syncd.qbo.codec import CODECS, Reading, Refs, Unencodable, Wishes, restore
+from syncd.qbo.codec.parts import refuse
 from syncd.qbo.company import Company, Names
 from syncd.qbo.finder import Finder, Found
 from syncd.qbo.limiter import Limiter, Priority
@@ -259,6 +260,8 @@ class Books:
         when the decision was made (``Present.raw``), whose SyncToken the write carries. ``former`` is what an undo puts
         back, as QBO held it; ``record`` and ``refs`` then speak QBO's ids.
         """
+        if verb is Verb.SEND:
+            return self._mail(kind, qbo_id, journal_id, request_id)
         wishes = Wishes(
             facts=self.facts(),
             settings=self._settings,
@@ -276,6 +279,13 @@ class Books:
             request_id=request_id,
             qbo_id=qbo_id,
         )
+
+    def _mail(self, kind: Kind, qbo_id: str, journal_id: str, request_id: str) -> WireWrite:
+        """The request to mail a document, which has no body (protocol.md 8.8). Never made unless it is switched on."""
+        if not self._settings.send_via_qbo or not qbo_id:
+            raise refuse("mail-off", "QuickBooks is not to mail anything.", "Set send_via_qbo.")
+        entity = CODECS[kind].entity
+        return WireWrite(journal_id, kind, Verb.SEND, entity, b"", request_id=request_id, qbo_id=qbo_id)
 
     @staticmethod
     def _body(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes, former: bytes) -> wire.Json:

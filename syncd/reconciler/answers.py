@@ -11,6 +11,7 @@ from syncd.model.spec import DEFAULT_KEY
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import ALLOWED, BY_PERSON, DEFAULT
+from syncd.reconciler.mail import Mail
 from syncd.reconciler.merged import moved_to
 from syncd.reconciler.plan import LeftOut
 from syncd.reconciler.policy import Answer, Case, Owner
@@ -24,7 +25,7 @@ _QBO_ENDED = frozenset({Case.QBO_GONE, Case.QBO_GONE_SRC_EDITED, Case.QBO_VOID, 
 _SOURCE_GONE = frozenset({Case.SRC_GONE, Case.SRC_GONE_QBO_EDITED})
 
 
-class Answers(ToQbo, ToSource):
+class Answers(ToQbo, ToSource, Mail):
     """Chooses the answer for one record and carries it out on the plan. Call ``run`` once."""
 
     # ---- choosing the answer
@@ -40,6 +41,7 @@ class Answers(ToQbo, ToSource):
             self._hold(self._entry.held_back, case=Case.BLOCKED)
         else:
             getattr(self, f"_on_{self._answer(self._seen.case).value}")()
+            self._mail()
         self._finish()
 
     def _answer(self, case: Case) -> Answer:

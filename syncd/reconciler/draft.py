@@ -108,7 +108,7 @@ class Draft:
     ) -> None:
         base = self._operation(Side.STATE, Verb.HOLD, reason, record=self._seen.source_record)
         self._out.append(
-            _replace(
+            replaced(
                 base,
                 case=(case or self._seen.case).value,
                 problems=problems,
@@ -140,8 +140,8 @@ class Draft:
             writes_back=(EXTERNAL_ID,) if verb is Verb.LINK and self._shows_link() else (),
         )
         if source_base is not None:
-            operation = _replace(operation, source_base=source_base)
-        self._out.append(_replace(operation, qbo_id=qbo_id) if qbo_id else operation)
+            operation = replaced(operation, source_base=source_base)
+        self._out.append(replaced(operation, qbo_id=qbo_id) if qbo_id else operation)
 
     def _shows_link(self) -> bool:
         """Whether the source is yet to be told which record of QBO, that was there before, it is linked with."""
@@ -151,15 +151,15 @@ class Draft:
     def _finish(self) -> None:
         """Into the plan, all or nothing: where one part of what a record asks for is held, the record is held."""
         holds = [operation for operation in self._out if operation.verb is Verb.HOLD]
-        if not holds and len({operation.writes for operation in self._out}) > 1:
+        if not holds and len({o.writes for o in self._out if o.verb is not Verb.SEND}) > 1:
             self._hold("both sides changed it, and the policy leaves one of them alone")
             holds = self._out[-1:]
         if holds:
             reason = "; ".join(dict.fromkeys(hold.reason for hold in holds))
-            self._out = [_replace(holds[0], reason=reason, wait=all(hold.wait for hold in holds))]
+            self._out = [replaced(holds[0], reason=reason, wait=all(hold.wait for hold in holds))]
         for operation in self._out:
             rest = self._entry.held_back if operation.verb is not Verb.HOLD else ""
-            self._planned.add(_replace(operation, remainder=rest) if rest else operation)
+            self._planned.add(msgspec.structs.replace(operation, remainder=rest) if rest else operation)
 
     def _operation(
         self,
@@ -208,7 +208,8 @@ class Draft:
         )
 
 
-def _replace(operation: Operation, **parts: object) -> Operation:
+def replaced(operation: Operation, **parts: object) -> Operation:
+    """The same operation with other parts."""
     return msgspec.structs.replace(operation, **parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Literal
 
 import msgspec
 
@@ -42,9 +43,10 @@ class Entry(msgspec.Struct, frozen=True):
     hold: where the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
     ``claimed`` is QBO's id of an unlinked record, where the source or the settings say it: the candidate of that id is
     certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since.
-    ``tried``: something was to be done with it before, and could not be. ``pushed``: a person asked that it goes out
-    now.
-    ``held_back``: why the source's record is more than this one, which is the part of it that may be in QBO now.
+    ``tried``: something was to be done with it before, and could not be. ``held_back``: why the source's record is more
+    than this one, which is the part of it that may be in QBO now.
+    ``pushed``: a person asked that it goes out now. ``mail``: and that QBO mails it (``asked``); that is owed since it
+    was copied (``owed``); or nobody knows whether it was done (``unclear``).
     """
 
     kind: Kind
@@ -60,6 +62,7 @@ class Entry(msgspec.Struct, frozen=True):
     tried: bool = False
     pushed: bool = False
     held_back: str = ""
+    mail: Literal["", "asked", "owed", "unclear"] = ""
 
 
 class SideCapability(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from syncd.model.observations import Present
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
@@ -35,6 +36,7 @@ def guard(operations: Sequence[Operation], view: View, changed: dict[tuple[Side,
         *_vanished(doing, view),
         *_removals(doing, view),
         *_mass_change(doing, view, changed),
+        *_mails(doing, view),
     ]
     return tuple(brakes)
 
@@ -186,6 +188,20 @@ def _removals(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
                 kind=kind,
                 side=next(iter(sides)) if len(sides) == 1 else None,
             )
+
+
+def _mails(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
+    """Nothing is mailed but what a person asked to have mailed, and only where that is switched on (X-7, F-120)."""
+    asked = {
+        e.known.source_id if e.known is not None else e.source.record.id if isinstance(e.source, Present) else ""
+        for e in view.entries
+        if e.mail
+    }
+    mails = [operation for operation in doing if operation.verb is Verb.SEND]
+    stray = [o for o in mails if not view.settings.send_via_qbo or o.source_id not in asked]
+    if stray:
+        why = f"QuickBooks would mail {len(stray)} documents that nobody asked to have mailed."
+        yield _brake("mail", why, stray, "set send_via_qbo, and ask for each: syncd push invoice NUMBER --send")
 
 
 def _mass_change(doing: Sequence[Operation], view: View, changed: dict[tuple[Side, Kind], int]) -> Iterable[Brake]:

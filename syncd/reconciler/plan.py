@@ -81,6 +81,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     removed it: no link is made or ended by it."""
     heard: bool = False
     """A hold that clears by itself, since what a person said of the record is being done."""
+    mails: bool = False
+    """It is to be mailed once this is done."""
 
     @property
     def key(self) -> tuple[Kind, str, str]:

@@ -54,6 +54,10 @@ class _Tax(msgspec.Struct, rename="pascal"):
     tax_line: list[_TaxLine] | None = None
 
 
+class _Delivery(msgspec.Struct, rename="pascal"):
+    delivery_time: str | None = None
+
+
 class _Form(msgspec.Struct, rename="pascal"):
     id: str
     sync_token: str
@@ -75,6 +79,7 @@ class _Form(msgspec.Struct, rename="pascal"):
     bill_email: WireEmail | None = None
     bill_email_cc: WireEmail | None = None
     email_status: str | None = None
+    delivery_info: _Delivery | None = None
 
 
 class _Amounts(msgspec.Struct):
@@ -139,6 +144,7 @@ def _invoice(form: _Form, reading: Reading) -> tuple[Invoice, str]:
         transaction_number=transaction_number(number),
         sent=form.email_status == EMAIL_SENT,
         paid=UNSET if form.balance is None or head.void else not form.balance,
+        mailed=_mailed(form),
     ), form.sync_token
 
 
@@ -167,6 +173,13 @@ def _estimate(form: _Form, reading: Reading) -> tuple[Estimate, str]:
         tax_inclusive=money.inclusive,
         transaction_number=transaction_number(number),
     ), form.sync_token
+
+
+def _mailed(form: _Form) -> str:
+    """When QBO mailed it last (entities.md 4.3)."""
+    if form.email_status != "EmailSent":
+        return ""
+    return (form.delivery_info.delivery_time if form.delivery_info else "") or "at an unknown time"
 
 
 def _credit_note(form: _Form, reading: Reading) -> tuple[CreditNote, str]:
