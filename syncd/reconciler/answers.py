@@ -209,9 +209,14 @@ class Answers(ToQbo, ToSource, Mail):
         self._state(Verb.LINK, reason)
 
     def _on_record(self) -> None:
+        """What QBO changed stays there; but a mark is no content, and goes the way it always does (V-10)."""
+        marks = self._theirs(self._seen.qbo_changed & self._policy.marks)
         if self._entry.pushed and self._would_overwrite(self._seen.qbo_changed):
             return
-        self._record_difference()
+        if marks and self._seen.case is Case.QBO_EDITED:
+            self._pull(marks, f"QuickBooks changed {explain.words(marks)}")
+        else:
+            self._record_difference()
 
     def _on_rebase(self) -> None:
         self._rebase("both sides hold the same again")

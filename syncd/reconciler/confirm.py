@@ -34,16 +34,16 @@ class Step(StrEnum):
 class Marks(Draft):
     """The part of the answers that is about marks."""
 
-    def _mark(self, record: Invoice, partner: Present) -> tuple[Step, str]:
-        """See to the mark, and say in one sentence what it waits for."""
+    def _mark(self, record: Invoice, partner: Present, coming: frozenset[str]) -> tuple[Step, str]:
+        """See to the mark, and say in one sentence what it waits for. ``coming``: what else the source changed."""
         payments = self._view.payments.get(record.id, ())
         if record.paid is True:
-            return self._marked_paid(record, partner, payments)
+            return self._marked_paid(record, _open_on(record, partner, anew="total" in coming), payments)
         return self._marked_unpaid(partner, payments)
 
     # ---- paid
 
-    def _marked_paid(self, record: Invoice, partner: Present, payments: tuple[Present, ...]) -> tuple[Step, str]:
+    def _marked_paid(self, record: Invoice, amount: Decimal, payments: tuple[Present, ...]) -> tuple[Step, str]:
         for payment in payments:
             if self._view.to_qbo(Kind.PAYMENT, payment.record.id):
                 continue
@@ -51,7 +51,6 @@ class Marks(Draft):
             if not self._view.policy.kinds[Kind.PAYMENT].sends(payment.record):
                 return Step.HELD, f"it is marked as paid, and {name} is kept out of QuickBooks"
             return Step.WAITS, f"it is marked as paid, and {name} is not in QuickBooks yet"
-        amount = _open_on(record, partner)
         if amount <= 0:
             return Step.WAITS, "it is marked as paid, and nothing is open on it"
         currency = self._view.lens.currency(record)
@@ -142,9 +141,9 @@ class Marks(Draft):
         )
 
 
-def _open_on(record: Invoice, partner: Present) -> Decimal:
-    """What is to be paid once QBO holds what the source says."""
+def _open_on(record: Invoice, partner: Present, *, anew: bool) -> Decimal:
+    """What is open in QBO; or what will be, where it is about to get the source's total."""
     there = partner.record
     assert isinstance(there, Invoice)  # noqa: S101 - the marks are an invoice's
     balance = there.balance if isinstance(there.balance, Decimal) else there.total
-    return balance + record.total - there.total
+    return balance + record.total - there.total if anew else balance

@@ -122,7 +122,7 @@ class ToQbo(Marks):
         marks = changed & frozenset(self._spec.derived)
         if not marks or not isinstance(record, Invoice):
             return changed
-        step, said = self._mark(record, partner)
+        step, said = self._mark(record, partner, widen(self._kind, changed - marks))
         if step is not Step.HELD and changed - marks:
             return changed - marks
         self._hold(said, wait=step is not Step.HELD, heard=step is Step.DONE)
@@ -133,7 +133,8 @@ class ToQbo(Marks):
         source said nothing until now, what QuickBooks has is its own default, and no edit."""
         if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
             return False
-        kept = frozenset(name for name in fields if self._known.source_base.get(name))
+        decided = (name for name in fields if self._owner(name) is not Owner.KEEP)
+        kept = frozenset(n for n in decided if self._policy.keep_blanks or self._known.source_base.get(n))
         if not reason:  # nothing is to be sent: only what matters is worth asking about
             kept &= {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
         if kept:

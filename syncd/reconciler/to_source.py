@@ -33,6 +33,9 @@ class ToSource(Draft):
             self._record_difference()  # it is this one, whatever it is called there
             return
         fields = self._seen.differences
+        marks = fields & frozenset(self._spec.derived)
+        if marks and self._seen.case is Case.SRC_EDITED:
+            fields = marks  # that is what was asked about; what else the source changed since is another matter
         self._pull(fields, f"QuickBooks is taken as it is for {explain.words(fields)}")
 
     def _on_create_source(self) -> None:

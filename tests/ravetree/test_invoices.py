@@ -107,7 +107,7 @@ def test_every_later_change_of_the_lines_goes_out(world: World) -> None:
 
 @pytest.mark.behaviour("V-6", "V-13")
 def test_content_that_quickbooks_changes_or_has_of_its_own_stays_there(world: World) -> None:
-    made = invoice(world, world.client("Ada"), "INV-1", ("10.00", "a", "time"), notes="ours")
+    made = invoice(world, world.client("Ada"), "INV-1", ("10.00", "a", "time"))
     settle(world)
     before = snapshot(world)
     sent = world.one("Invoice")
@@ -335,4 +335,22 @@ def test_the_settings_say_what_becomes_of_deletions_and_voids(start: Start) -> N
     assert states == {deleted: "draft", voided: "void", kept: "sent"}
     assert [p["reference"] for p in world.rows("SELECT reference FROM payment")] == ["W1"]
     settle(world)
+    at_rest(world)
+
+
+@pytest.mark.behaviour("V-11")
+def test_a_taxed_invoice_changes_like_any_other_and_its_rate_stays_quickbooks(start: Start) -> None:
+    world = start({"default_tax_code": "California"}, using_sales_tax=True)
+    made = invoice(world, world.client("Ada"), "INV-1", ("100.00", "a", "time"), tax="8.00")
+    settle(world)
+    assert Decimal(world.one("Invoice")["TxnTaxDetail"]["TotalTax"]) == 8
+    assert row(world, "invoice", made)["tax_rate"] is None, "nothing of the content comes back"
+    at_rest(world)
+    with world.entering():
+        world.sql("UPDATE invoice_line SET amount = '50.00', rate = '50.00' WHERE invoice_id = :id", id=made)
+        world.sql("UPDATE invoice SET total = '54.00', tax = '4.00' WHERE id = :id", id=made)
+    settle(world)
+    assert held(world) == []
+    sent = world.one("Invoice")
+    assert (Decimal(sent["TotalAmt"]), Decimal(sent["TxnTaxDetail"]["TotalTax"])) == (54, 4)
     at_rest(world)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from syncd import profiles
+from syncd.config import load_config
 from syncd.errors import ReconnectNeeded
 from syncd.model.records import Kind
 from tests.e2e.helpers import answer, at_rest, held, held_one, once
@@ -183,3 +188,19 @@ def test_a_number_that_quickbooks_has_or_that_is_missing_is_held(world: World) -
     settle(world)
     assert sorted(i["DocNumber"] for i in world.books("Invoice")) == ["INV-1", "INV-2"]
     at_rest(world)
+
+
+def test_the_example_in_the_manual_is_a_whole_configuration(tmp_path: Path) -> None:
+    manual = (Path(__file__).parents[2] / "docs/ravetree.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
+    head = '[syncd]\nstate_url = "sqlite:////var/lib/syncd/state.db"\nencryption_key_file = "key"\n'
+    (tmp_path / "secrets").mkdir()
+    for name in ("key", "secrets/client-secret"):
+        (tmp_path / name).write_text("A" * 43 + "=")
+        (tmp_path / name).chmod(0o600)
+    path = tmp_path / "config.toml"
+    path.write_text(head + example, encoding="utf-8")
+    company = load_config(path, {}).named("agency")
+    policy = profiles.load(company.profile, company.settings)
+    assert (policy.profile, policy.unmapped) == ("ravetree", ())
+    assert Kind.ESTIMATE in policy.kinds
