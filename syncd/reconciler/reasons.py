@@ -19,6 +19,8 @@ def why_held(seen: Look, policy: KindPolicy) -> str:
         return f"the source changed {explain.words(seen.source_changed)} of what is in QuickBooks already"
     if seen.withdrawn and seen.case is Case.SRC_GONE:
         return "it is a draft again in the source and still in QuickBooks" + _AS_DRAFT
+    if seen.voided and seen.case is Case.SRC_GONE:
+        return "it was voided in the source and is still in QuickBooks" + _AS_VOID
     sentence = _HELD.get(seen.case)
     return sentence(seen) if sentence is not None else "the policy leaves this to a person"
 
@@ -76,6 +78,7 @@ def _twins(seen: Look) -> str:
 
 
 _FIXED = frozenset({Case.SRC_EDITED, Case.MERGEABLE, Case.CONFLICT})
+_AS_VOID = ": delete it there by hand, or accept the source and it is deleted there"
 _AS_DRAFT = ": delete it there by hand, or accept the source and it is deleted there; then submit it again"
 
 
