@@ -130,7 +130,7 @@ def test_but_not_while_it_is_paid(world: World, sent: int) -> None:
 def test_back_to_draft_and_deleted_by_hand_it_goes_out_anew(world: World, sent: int) -> None:
     state(world, sent, "draft")
     world.run()
-    assert "it is a draft again in the source and still in QuickBooks" in held_one(world).reason
+    assert "it is a draft again in the source and is still in QuickBooks" in held_one(world).reason
     assert Decimal(world.one("Invoice")["TotalAmt"]) == 100
     world.accountant.delete("Invoice", world.one("Invoice"))
     world.run()

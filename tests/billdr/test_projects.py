@@ -84,12 +84,21 @@ def test_what_quickbooks_has_is_used_and_never_made_twice(world: World) -> None:
     ada, bob = customer(world, "Ada"), customer(world, "Bob")
     roof = customer(world, "Roof", ParentRef={"value": ada["Id"]}, Job=True)
     customer(world, "Shed", ParentRef={"value": bob["Id"]}, Job=True)
-    world.named("project", "Roof", client_id=world.client("Ada"))
+    ada_here = world.client("Ada")
+    world.named("project", "Roof", client_id=ada_here)
     world.named("project", "Cellar", client_id=world.client("Bob"))
     world.run()
     assert born(world, "Customer", "DisplayName") == {"Ada": 1, "Bob": 1, "Roof": 1, "Shed": 1, "Cellar": 1}
     assert world.one("Customer", DisplayName="Roof")["SyncToken"] == roof["SyncToken"]
     assert sub_customer(world, "Cellar")["of"] == "Bob"
+    at_rest(world)
+    # QuickBooks has a name once, whatever it is below: that of Bob's shed is not for Ada's, and not linked with it.
+    shed = world.named("project", "Shed", client_id=ada_here)
+    world.run()
+    assert "already using this name" in held_one(world, Kind.PROJECT).reason
+    world.sql("UPDATE project SET name = 'Shed of Ada' WHERE id = :id", id=shed)
+    world.run()
+    assert sub_customer(world, "Shed of Ada")["of"] == "Ada"
     at_rest(world)
     # A client of the name of a sub-customer is somebody else: QuickBooks refuses the name, and a person has to look.
     other = world.client("Shed")

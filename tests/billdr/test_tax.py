@@ -24,7 +24,12 @@ class Office:
         self.currency, self.tax = PLACES[country]
         settings = msgspec.structs.replace(SETTINGS, tax_mode="none", exempt_tax_code="Exempt")
         self.world = make(
-            profile="billdr", country=country, home_currency=self.currency, using_sales_tax=True, settings=settings
+            profile="billdr",
+            country=country,
+            home_currency=self.currency,
+            using_sales_tax=True,
+            settings=settings,
+            source_options={"overlap_seconds": 0},  # else what was just entered is looked at again and again
         )
 
     def invoice(self, number: str = "1001") -> tuple[int, int]:
