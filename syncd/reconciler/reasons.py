@@ -12,10 +12,13 @@ from syncd.reconciler import explain
 from syncd.reconciler.policy import Case, KindPolicy
 from syncd.reconciler.sight import Look
 
+EDITED_HERE = frozenset({Case.SRC_EDITED, Case.MERGEABLE, Case.CONFLICT})
+"""Cases in which a record that is on both sides was changed in the source."""
+
 
 def why_held(seen: Look, policy: KindPolicy) -> str:
     """The sentence for a hold in this case."""
-    if policy.remedy and seen.source_changed and seen.case in _FIXED:
+    if policy.remedy and seen.source_changed and seen.case in EDITED_HERE:
         return f"the source changed {explain.words(seen.source_changed)} of what is in QuickBooks already"
     if seen.case in _REMOVED and (seen.withdrawn or seen.voided):
         return _ended_here(seen)
@@ -75,7 +78,6 @@ def _twins(seen: Look) -> str:
     return f"QuickBooks has another record with the same number and content ({_rivals(seen)})"
 
 
-_FIXED = frozenset({Case.SRC_EDITED, Case.MERGEABLE, Case.CONFLICT})
 _REMOVED = frozenset({Case.SRC_GONE, Case.SRC_GONE_QBO_EDITED})
 
 

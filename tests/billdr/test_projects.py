@@ -210,10 +210,15 @@ def test_so_is_a_sub_customer(world: World) -> None:
     world.invoice(client, "1001", ("100.00", "Tiles"), project_id=project)
     world.run()
     assert "waits for project Roof" in held_one(world, Kind.INVOICE).reason
+    world.sql("UPDATE project SET name = 'Roofs' WHERE id = :id", id=project)
+    world.run()
+    said = "it was made inactive in QuickBooks: accept the source to make it active again. The source changed it since"
+    assert held_one(world, Kind.PROJECT).reason.startswith(said)
     answer(world, "accept-source", Kind.PROJECT)
     world.run(every_dirty=True)
     world.run(every_dirty=True)
-    assert world.one("Invoice")["CustomerRef"]["value"] == world.one("Customer", DisplayName="Roof")["Id"]
+    world.run(every_dirty=True)
+    assert world.one("Invoice")["CustomerRef"]["value"] == world.one("Customer", DisplayName="Roofs")["Id"]
     at_rest(world)
 
 

@@ -89,6 +89,8 @@ def test_what_a_payment_is_above_the_balance_waits_for_the_tax(office: Office) -
     world = office.world
     invoice, client = office.invoice()
     paid = office.pay(client, (invoice, office.total))
+    (planned,) = (o for o in world.plan().plan.operations if o.kind is Kind.PAYMENT)
+    assert f"{office.tax} of {office.total} is held back" in planned.reason
     world.run()
     there = world.one("Payment")
     assert (Decimal(there["TotalAmt"]), Decimal(there["UnappliedAmt"])) == (100, 0)
