@@ -22,7 +22,8 @@ class Office:
     def __init__(self, make: Make, country: str) -> None:
         self.country = country
         self.currency, self.tax = PLACES[country]
-        settings = msgspec.structs.replace(SETTINGS, tax_mode="none", exempt_tax_code="Exempt")
+        exempt = "" if country == "US" else "Exempt"
+        settings = msgspec.structs.replace(SETTINGS, tax_mode="none", exempt_tax_code=exempt)
         self.world = make(
             profile="billdr",
             country=country,
@@ -68,6 +69,9 @@ def office(make: Make, request: pytest.FixtureRequest) -> Office:
 def test_amounts_before_tax_go_out_and_tax_is_added_by_hand(office: Office) -> None:
     world = office.world
     office.invoice()
+    checked = world.engine.check()
+    assert [each.text for each in checked if each.level == "error"] == []
+    assert [each.level for each in checked if each.subject == "sales tax"] == ["ok"]
     plan = world.plan().plan
     sent = next(o for o in plan.operations if o.kind is Kind.INVOICE)
     assert sent.money is not None
