@@ -183,7 +183,14 @@ def _fit(facts: BooksFacts, settings: Settings, source: Source, policy: Policy) 
             f"The company keeps {' and '.join(facts.tracks)}, which syncd does not send: what it creates has none.",
             "Set them in QuickBooks afterwards (syncd leaves them as they are), or give the customer a default there.",
         )
-    if not facts.sales_tax and "tax" in fields and not settings.allow_tax_drop:
+    if settings.tax_mode == "none" and "tax" in fields:
+        yield Finding(
+            "ok",
+            "sales tax",
+            "Documents go out without tax, which people add in QuickBooks; until then what a payment is above the open "
+            "balance is held back.",
+        )
+    elif not facts.sales_tax and "tax" in fields and not settings.allow_tax_drop:
         yield Finding(
             "warning",
             "sales tax",

@@ -98,6 +98,7 @@ class Numbers:
         wanting = [operation for operation in operations if self._wants(operation)]
         if not wanting:
             return list(operations), []
+        self._given |= {_number(operation) for operation in operations}
         problem = self._problem()
         if problem is not None:
             return [o for o in operations if o not in wanting], [(o, problem) for o in wanting]
@@ -107,7 +108,7 @@ class Numbers:
     def _wants(self, operation: Operation) -> bool:
         record = operation.record
         makes = operation.verb is Verb.CREATE and operation.side is Side.QBO and not operation.undoes
-        return self._counted and makes and isinstance(record, Invoice) and not _text(record.number)
+        return self._counted and makes and isinstance(record, Invoice) and not _number(operation)
 
     def _problem(self) -> Problem | None:
         if not self._books.facts().custom_numbers:
@@ -147,7 +148,8 @@ def _numbered(operation: Operation, number: str) -> Operation:
     return msgspec.structs.replace(operation, given=number, label=number)
 
 
-def _text(number: object) -> str:
+def _number(operation: Operation) -> str:
+    number = getattr(operation.record, "number", "")
     return number.strip() if isinstance(number, str) else ""
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from syncd.links import LinkBook
 from syncd.model.facts import Settings
-from syncd.model.observations import Observation, Present, Unknown
+from syncd.model.observations import Flawed, Observation, Present, Unknown
 from syncd.model.records import (
     Allocation,
     CreditApplication,
@@ -98,6 +98,8 @@ class Rooms:
                         self._note((kind, source_id), record)
                     case Unknown(reason=reason):
                         unknown[kind, source_id] = reason
+                    case Flawed():
+                        unknown[kind, source_id] = f"the {kind.replace('_', ' ')} holds values that cannot be used"
         for entry in entries:
             if entry.kind in {Kind.INVOICE, Kind.CREDIT_NOTE} and entry.known is None:
                 self._note_new(entry)

@@ -67,7 +67,8 @@ def _company(facts: BooksFacts) -> Iterator[tuple[str, Problem]]:
 
 def _settings(facts: BooksFacts, settings: Settings) -> Iterator[tuple[str, Problem]]:
     if facts.global_tax and facts.sales_tax:
-        for name in ("default_tax_code", "exempt_tax_code"):
+        needed = ("exempt_tax_code",) if settings.tax_mode == "none" else ("default_tax_code", "exempt_tax_code")
+        for name in needed:
             if not getattr(settings, name):
                 yield (
                     ERROR,

@@ -15,7 +15,7 @@ from syncd.reconciler.mail import Mail
 from syncd.reconciler.merged import moved_to
 from syncd.reconciler.plan import LeftOut
 from syncd.reconciler.policy import Answer, Case, Owner
-from syncd.reconciler.reasons import why_held
+from syncd.reconciler.reasons import EDITED_HERE, why_held
 from syncd.reconciler.sight import widen
 from syncd.reconciler.to_qbo import ToQbo
 from syncd.reconciler.to_source import ToSource
@@ -164,7 +164,7 @@ class Answers(ToQbo, ToSource, Mail):
         if self._seen.case is Case.UNKNOWN:
             self._hold(self._seen.why_unknown or "one side could not be read", wait=True)
             return
-        edited = self._remedy() if self._seen.source_changed else ""
+        edited = self._remedy() if self._seen.source_changed and self._seen.case in EDITED_HERE else ""
         self._hold(why_held(self._seen, self._policy) + (edited or self._perhaps_merged()))
 
     def _perhaps_merged(self) -> str:

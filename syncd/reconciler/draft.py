@@ -159,7 +159,12 @@ class Draft:
             self._out = [replaced(holds[0], reason=reason, wait=all(hold.wait for hold in holds))]
         for operation in self._out:
             rest = self._entry.held_back if operation.verb is not Verb.HOLD else ""
-            self._planned.add(msgspec.structs.replace(operation, remainder=rest) if rest else operation)
+            told = (
+                msgspec.structs.replace(operation, remainder=rest, reason=f"{operation.reason}; {rest}")
+                if rest
+                else operation
+            )
+            self._planned.add(told)
 
     def _operation(
         self,

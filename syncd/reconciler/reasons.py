@@ -25,13 +25,16 @@ from syncd.reconciler import explain
 from syncd.reconciler.policy import Case, KindPolicy
 from syncd.reconciler.sight import Look
 
+EDITED_HERE = frozenset({Case.SRC_EDITED, Case.MERGEABLE, Case.CONFLICT})
+"""Cases in which a record that is on both sides was changed in the source."""
+
 
 def why_held(seen: Look, policy: KindPolicy) -> str:
     """The sentence for a hold in this case."""
-    if policy.remedy and seen.source_changed and seen.case in _FIXED:
+    if policy.remedy and seen.source_changed and seen.case in EDITED_HERE:
         return f"the source changed {explain.words(seen.source_changed)} of what is in QuickBooks already"
-    if seen.withdrawn and seen.case is Case.SRC_GONE:
-        return "it is a draft again in the source and still in QuickBooks" + _AS_DRAFT
+    if seen.case in _REMOVED and (seen.withdrawn or seen.voided):
+        return _ended_here(seen)
     sentence = _HELD.get(seen.case)
     return sentence(seen) if sentence is not None else "the policy leaves this to a person"
 
@@ -91,8 +94,19 @@ def _twins(seen: Look) -> str:
     return f"QuickBooks has another record with the same number and content ({_rivals(seen)})"
 
 
-_FIXED = frozenset({Case.SRC_EDITED, Case.MERGEABLE, Case.CONFLICT})
-_AS_DRAFT = ": delete it there by hand, or accept the source and it is deleted there; then submit it again"
+_REMOVED = frozenset({Case.SRC_GONE, Case.SRC_GONE_QBO_EDITED})
+
+
+def _ended_here(seen: Look) -> str:
+    """It is in the source still, but in a state in which it does not belong in QuickBooks."""
+    changed = f", and QuickBooks changed {explain.words(seen.qbo_changed)} since" if seen.qbo_changed else ""
+    if not SPECS[seen.entry.kind].transaction:
+        return f"it was closed in the source{changed}: accept the source to make it inactive in QuickBooks"
+    how = "is a draft again" if seen.withdrawn else "was voided"
+    told = f"it {how} in the source and is still in QuickBooks{changed}"
+    removed = "voided" if seen.qbo_changed else "deleted"
+    told += f": delete it there by hand, or accept the source and it is {removed} there"
+    return f"{told}; then submit it again" if seen.withdrawn else told
 
 
 def _made_void(seen: Look) -> str:

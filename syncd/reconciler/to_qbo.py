@@ -221,6 +221,9 @@ class ToQbo(Marks):
         self._remove(Side.QBO, Verb.DELETE, "was removed in the source, and the policy removes it from QuickBooks too")
 
     def _on_void_qbo(self) -> None:
+        if not self._spec.transaction:
+            self._on_deactivate_qbo()
+            return
         why = "was voided" if self._seen.voided else "was removed"
         self._remove(Side.QBO, Verb.VOID, f"{why} in the source, and the policy voids it in QuickBooks")
 

@@ -130,7 +130,7 @@ def test_but_not_while_it_is_paid(world: World, sent: int) -> None:
 def test_back_to_draft_and_deleted_by_hand_it_goes_out_anew(world: World, sent: int) -> None:
     state(world, sent, "draft")
     world.run()
-    assert "it is a draft again in the source and still in QuickBooks" in held_one(world).reason
+    assert "it is a draft again in the source and is still in QuickBooks" in held_one(world).reason
     assert Decimal(world.one("Invoice")["TotalAmt"]) == 100
     world.accountant.delete("Invoice", world.one("Invoice"))
     world.run()
@@ -240,3 +240,19 @@ def test_credits_go_out_when_they_are_submitted_and_pay_their_invoice(world: Wor
     world.run()
     assert "put the change back, or void the credit note" in held_one(world).reason
     assert len(mutations(world, 0)) == len(before)
+
+
+@pytest.mark.behaviour("B-33", "C-B6")
+def test_a_credit_that_is_voided_waits(world: World) -> None:
+    """QuickBooks voids no credit memo: a person deletes it, or lets it be deleted."""
+    client = world.client("Ada")
+    note = world.credit_note(client, "C-1", ("25.00", "Broken tiles"))
+    world.credit_note(client, "C-2", ("5.00", "Broken glass"))
+    world.run()
+    world.sql("UPDATE credit_note SET state = 'void' WHERE id = :id", id=note)
+    world.run()
+    assert "it was voided in the source and is still in QuickBooks" in held_one(world).reason
+    answer(world, "accept-source")
+    world.run()
+    assert [record["DocNumber"] for record in world.books("CreditMemo")] == ["C-2"]
+    at_rest(world)

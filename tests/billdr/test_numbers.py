@@ -116,6 +116,23 @@ def test_nor_when_an_answer_is_lost_and_the_service_starts_anew(make: Make, when
 
 
 @pytest.mark.behaviour("B-18")
+def test_a_number_that_may_have_been_used_is_not_given_to_another(make: Make) -> None:
+    """The first invoice is still on its way when the second one leaves."""
+    world = counted(make)
+    client = world.client("Ada")
+    unnumbered(world, client, "1.00")
+    world.sandbox.add_fault("reset", when="before", entity="Invoice", operation="create", count=2, realm=world.realm)
+    world.run()
+    unnumbered(world, client, "2.00")
+    world.run()
+    assert numbers(world) == {"2.00": "1002"}
+    world.run()
+    world.run()
+    assert numbers(world) == {"1.00": "1001", "2.00": "1002"}
+    at_rest(world)
+
+
+@pytest.mark.behaviour("B-18")
 def test_the_source_hears_of_the_number_even_when_that_failed_at_first(make: Make) -> None:
     world = counted(make)
     unnumbered(world, world.client("Ada"), "1.00")

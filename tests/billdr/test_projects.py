@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from syncd.model.records import Kind
+from tests.e2e.conftest import Make
 from tests.e2e.helpers import (
     answer,
     at_rest,
@@ -17,7 +19,7 @@ from tests.e2e.helpers import (
     held_one,
     once,
 )
-from tests.support.world import World
+from tests.support.world import SETTINGS, World
 
 
 def sub_customer(world: World, name: str) -> dict[str, object]:
@@ -82,12 +84,21 @@ def test_what_quickbooks_has_is_used_and_never_made_twice(world: World) -> None:
     ada, bob = customer(world, "Ada"), customer(world, "Bob")
     roof = customer(world, "Roof", ParentRef={"value": ada["Id"]}, Job=True)
     customer(world, "Shed", ParentRef={"value": bob["Id"]}, Job=True)
-    world.named("project", "Roof", client_id=world.client("Ada"))
+    ada_here = world.client("Ada")
+    world.named("project", "Roof", client_id=ada_here)
     world.named("project", "Cellar", client_id=world.client("Bob"))
     world.run()
     assert born(world, "Customer", "DisplayName") == {"Ada": 1, "Bob": 1, "Roof": 1, "Shed": 1, "Cellar": 1}
     assert world.one("Customer", DisplayName="Roof")["SyncToken"] == roof["SyncToken"]
     assert sub_customer(world, "Cellar")["of"] == "Bob"
+    at_rest(world)
+    # QuickBooks has a name once, whatever it is below: that of Bob's shed is not for Ada's, and not linked with it.
+    shed = world.named("project", "Shed", client_id=ada_here)
+    world.run()
+    assert "already using this name" in held_one(world, Kind.PROJECT).reason
+    world.sql("UPDATE project SET name = 'Shed of Ada' WHERE id = :id", id=shed)
+    world.run()
+    assert sub_customer(world, "Shed of Ada")["of"] == "Ada"
     at_rest(world)
     # A client of the name of a sub-customer is somebody else: QuickBooks refuses the name, and a person has to look.
     other = world.client("Shed")
@@ -199,8 +210,50 @@ def test_so_is_a_sub_customer(world: World) -> None:
     world.invoice(client, "1001", ("100.00", "Tiles"), project_id=project)
     world.run()
     assert "waits for project Roof" in held_one(world, Kind.INVOICE).reason
+    world.sql("UPDATE project SET name = 'Roofs' WHERE id = :id", id=project)
+    world.run()
+    said = "it was made inactive in QuickBooks: accept the source to make it active again. The source changed it since"
+    assert held_one(world, Kind.PROJECT).reason.startswith(said)
     answer(world, "accept-source", Kind.PROJECT)
     world.run(every_dirty=True)
     world.run(every_dirty=True)
-    assert world.one("Invoice")["CustomerRef"]["value"] == world.one("Customer", DisplayName="Roof")["Id"]
+    world.run(every_dirty=True)
+    assert world.one("Invoice")["CustomerRef"]["value"] == world.one("Customer", DisplayName="Roofs")["Id"]
+    at_rest(world)
+
+
+def test_a_project_without_a_client_waits(world: World) -> None:
+    project = world.named("project", "Roof")
+    world.run()
+    waiting = held_one(world, Kind.PROJECT)
+    assert waiting.reason == "The project has no client, so there is no customer to put it under."
+    assert waiting.problems[0].remedy == "Choose the project's client in the source."
+    world.sql("UPDATE project SET client_id = :client WHERE id = :id", client=world.client("Ada"), id=project)
+    world.run()
+    assert sub_customer(world, "Roof")["of"] == "Ada"
+    at_rest(world)
+
+
+@pytest.mark.behaviour("B-22")
+def test_projects_are_in_the_currency_of_their_client(make: Make) -> None:
+    world = make(profile="billdr", exchange_rates={"CAD": "0.7"})
+    client = world.client("Ada", "CAD")
+    project = world.named("project", "Roof", client_id=client)
+    world.invoice(client, "1001", ("100.00", "Tiles"), project_id=project, currency="CAD")
+    world.run()
+    assert world.one("Customer", DisplayName="Roof")["CurrencyRef"]["value"] == "CAD"
+    assert world.one("Invoice")["CurrencyRef"]["value"] == "CAD"
+    at_rest(world)
+
+
+def test_where_projects_are_nothing_documents_are_the_clients(make: Make) -> None:
+    """The same source with the setting that Ruddr has."""
+    world = make(profile="billdr", settings=msgspec.structs.replace(SETTINGS, project_as="none"))
+    client = world.client("Ada")
+    project = world.named("project", "Roof", client_id=client)
+    invoice = world.invoice(client, "1001", project_id=project)
+    world.payment(client, (invoice, "40.00"), project_id=project)
+    world.run()
+    assert [record["DisplayName"] for record in world.books("Customer")] == ["Ada"]
+    assert world.one("Payment")["CustomerRef"] == world.one("Invoice")["CustomerRef"]
     at_rest(world)

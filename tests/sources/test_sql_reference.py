@@ -87,6 +87,7 @@ def test_any_write_to_any_tracked_row_moves_version_and_time(sql_world: SqlWorld
     member = sql_world.add(Vendor(id="", name="Ana"))
     spent = sql_world.add(expense(member))
     bought = sql_world.add(order(member))
+    with_projects = {"invoice": bill, "credit_note": note, "payment": paid}
     edits = [
         ("client", client_id, f"UPDATE client SET name = 'B' WHERE id = {client_id}"),
         ("item", item, f"UPDATE item SET active = (1 = 0) WHERE id = {item}"),
@@ -98,6 +99,7 @@ def test_any_write_to_any_tracked_row_moves_version_and_time(sql_world: SqlWorld
         ("credit_application", used, f"UPDATE credit_application SET date = '2026-01-01' WHERE id = {used}"),
         ("payment", paid, f"UPDATE payment SET amount = '11' WHERE id = {paid}"),
         ("purchase_order", bought, f"UPDATE purchase_order SET notes = 'x' WHERE id = {bought}"),
+        *((t, one, f"UPDATE {t} SET project_id = 7 WHERE id = {one}") for t, one in with_projects.items()),
     ]
     for table in ("tax_rate", "payment_method", "expense_category", "project"):
         one = sql_world.insert(table, {"name": "One"})
