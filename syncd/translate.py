@@ -8,6 +8,7 @@ import msgspec
 
 from syncd.model.records import (
     Allocation,
+    Attachment,
     Bill,
     CreditApplication,
     CreditNote,
@@ -74,6 +75,8 @@ def _documents(record: Record, other: ToSide) -> Record:
             )
         case Bill() | Purchase() | PurchaseOrder():
             return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor) if record.vendor else "")
+        case Attachment() if record.owner_kind:
+            return msgspec.structs.replace(record, owner=other(Kind(record.owner_kind), record.owner))
         case _:
             return record
 

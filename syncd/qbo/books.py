@@ -98,9 +98,14 @@ class Books:
         self._feed = ChangeFeed(self._transport, self._listing, config, clock, self.server_time)
         self._finder = Finder(self._lookups, self._listing, self.facts, self.decode)
         self._recovery = Recovery(self._listing, self.decode, self._read_urgent)
-        self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget)
+        self._content: Callable[[str], bytes | None] = lambda _: None
+        self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget, self._content_of)
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-sender")
         self._reading: tuple[BooksFacts, Reading] | None = None
+
+    def take_files_from(self, content: Callable[[str], bytes | None]) -> None:
+        """Where the content of files comes from, by the source's id; None for one that is not as it was."""
+        self._content = content
 
     def close(self) -> None:
         """Give back connections. What was posted is waited for."""
@@ -266,6 +271,7 @@ class Books:
             body=wire.encode(self._body(kind, verb, record, wishes, former)),
             request_id=request_id,
             qbo_id=qbo_id,
+            file=record.id if SPECS[kind].along and verb is Verb.CREATE and record is not None else "",
         )
 
     @staticmethod
@@ -291,6 +297,9 @@ class Books:
         return self._recovery.look_up(write, sent_at)
 
     # inside
+
+    def _content_of(self, file: str) -> bytes | None:
+        return self._content(file)
 
     def _send_first(self, writes: Sequence[WireWrite]) -> list[Outcome]:
         began = self._clock.now()
