@@ -102,7 +102,8 @@ def _is_ours(kind: Kind, body: Json, row: Raw) -> bool:
     """Whether what was sent and what is there are the same document, as far as QBO leaves a field as it was sent."""
     there = wire.decode_object(row)
     if kind is Kind.ATTACHMENT:
-        return there.get("Tag") == body["Tag"] and _hangs_on(there) == _hangs_on(body)
+        same = there.get("FileName") == body["FileName"] and _hangs_on(there) == _hangs_on(body)
+        return same and there.get("Tag", body["Tag"]) == body["Tag"]  # whether QBO keeps the mark is not recorded
     if kind in PARTIES:
         return text(str(there.get("DisplayName", "")).removesuffix(DELETED_SUFFIX)) == text(body["DisplayName"])
     party = _party(kind)
