@@ -26,8 +26,9 @@ $(DEV_ENV)/.ready: requirements-dev.lock pyproject.toml | check-python
 	@$(DEV_ENV)/bin/python $(PIP_INSTALL) --no-deps --editable .
 	@touch $@
 
-demo: $(RUN_ENV)/.ready ## the main job, told step by step, on embedded parts
-	@$(RUN_ENV)/bin/syncd demo
+PROFILE ?= ruddr
+demo: $(RUN_ENV)/.ready ## the main job, told step by step, on embedded parts; another system's with PROFILE=name
+	@$(RUN_ENV)/bin/syncd demo --profile $(PROFILE)
 
 test: $(DEV_ENV)/.ready ## the whole suite, PostgreSQL included
 	@$(DEV_ENV)/bin/python -m pytest --numprocesses auto --dist worksteal

@@ -36,12 +36,15 @@ from pydantic import (
     field_validator,
 )
 
-from syncd import configfile, profiles
+from syncd import configfile, profilefile, profiles
 from syncd.errors import ConfigError
 from syncd.model.facts import Settings
+from syncd.model.spec import SPECS
 from syncd.model.values import decimal_of
+from syncd.profiles.updates import updated
+from syncd.profiles.words import ProfileWords
 from syncd.qbo.settings import QboConfig, is_loopback
-from syncd.reconciler.policy import Limits
+from syncd.reconciler.policy import Limits, Policy
 from syncd.sources.registry import SourceConfig
 
 DEFAULT_PATH = Path("/etc/syncd/config.toml")
@@ -144,12 +147,32 @@ class CompanyConfig(_Section):
     source: SourceConfig
     settings: Annotated[Settings, _Struct()] = Settings()
     limits: Annotated[Limits, _Struct()] = Limits()
+    _words: ProfileWords | None = PrivateAttr(default=None)
 
     @field_validator("profile")
     @classmethod
     def _known_profile(cls, value: str) -> str:
-        if value not in profiles.NAMES:
-            raise ValueError(f"one of the profiles {', '.join(profiles.NAMES)}")
+        if value not in profiles.NAMES and not value.endswith(profilefile.SUFFIX):
+            raise ValueError(f"one of the profiles {', '.join(profiles.NAMES)}, or the path of a profile file (.toml)")
+        return value
+
+    def policy(self) -> Policy:
+        """The rules that hold for this company. A profile file is read once, with the configuration."""
+        if self.profile in profiles.NAMES:
+            policy = profiles.load(self.profile, self.settings)
+            ways = self.settings.update_policy
+            kinds = {kind: updated(each, ways[kind]) if kind in ways else each for kind, each in policy.kinds.items()}
+            return msgspec.structs.replace(policy, kinds=kinds)
+        words = self._words or profilefile.load(Path(self.profile))
+        return words.policy()
+
+    @field_validator("settings")
+    @classmethod
+    def _written_kinds(cls, value: Settings) -> Settings:
+        written = [kind.value for kind, spec in SPECS.items() if not spec.link_only]
+        wrong = sorted(value.update_policy.keys() - set(written))
+        if wrong:
+            raise ValueError(f"update_policy by kinds that are written ({', '.join(written)}), not {', '.join(wrong)}")
         return value
 
     @field_validator("settings")
@@ -213,8 +236,16 @@ class AppConfig(_Section):
 def load_config(path: Path, environ: Mapping[str, str] | None = None) -> AppConfig:
     """Read and check the configuration; ``ConfigError`` with every problem there is, or the usable result."""
     env = os.environ if environ is None else environ
-    config = configfile.Loader(AppConfig, path, env, home="syncd", across=_twins).load()
+    words: dict[Path, ProfileWords] = {}
+
+    def across(tree: configfile.Tree) -> Iterator[tuple[configfile.Loc, str, str] | str]:
+        yield from _twins(tree)
+        yield from _profile_files(tree, path.parent, words)
+
+    config = configfile.Loader(AppConfig, path, env, home="syncd", across=across).load()
     config._path = path
+    for company in config.company:
+        company._words = words.get(path.parent / company.profile)
     return config
 
 
@@ -242,6 +273,31 @@ def _twins(tree: configfile.Tree) -> Iterator[tuple[configfile.Loc, str, str]]:
     for (_, realm), count in realms.items():
         if count > 1:
             yield ("company",), f"realm_id {realm!r} in {count} companies", "one company for each realm"
+
+
+_SAID_BY_A_FILE = frozenset(
+    {"save_invoice_on_publish", "save_payment_on_entry", "remove_invoice_on_unpublish", "remove_payment_on_delete"}
+    | {"on_qbo_delete", "on_qbo_void", "update_policy"}
+)
+"""Settings that only fill in what the profiles of syncd leave open: a profile file says these things itself."""
+
+
+def _profile_files(
+    tree: configfile.Tree, folder: Path, words: dict[Path, ProfileWords]
+) -> Iterator[tuple[configfile.Loc, str, str] | str]:
+    """What is wrong with the profile files of companies, and with settings beside them; good ones go into ``words``."""
+    entries = tree.get("company")
+    for place, entry in enumerate(entries if isinstance(entries, list) else []):
+        name = entry.get("profile") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or name in profiles.NAMES or not name.endswith(profilefile.SUFFIX):
+            continue
+        settings = entry.get("settings")
+        for key in sorted(_SAID_BY_A_FILE & settings.keys()) if isinstance(settings, dict) else ():
+            yield ("company", place, "settings", key), "a setting", f"nothing: {name} says what holds instead"
+        try:
+            words[folder / name] = profilefile.load(folder / name)
+        except ConfigError as error:
+            yield from error.problems or (str(error),)
 
 
 def _secret_values(model: BaseModel) -> Iterator[str]:

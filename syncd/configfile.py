@@ -28,7 +28,7 @@ CREDENTIAL_SCHEME = "credential:"
 
 Tree: TypeAlias = dict[str, Any]
 Loc: TypeAlias = tuple[str | int, ...]
-Across: TypeAlias = Callable[[Tree], Iterable[tuple[Loc, str, str]]]
+Across: TypeAlias = Callable[[Tree], Iterable[tuple[Loc, str, str] | str]]
 M = TypeVar("M", bound=BaseModel)
 
 _TELLING = ("secret", "password", "token", "key", "url")
@@ -38,7 +38,7 @@ class Loader(Generic[M]):
     """Reads one file into one model. Faults gather in ``problems``; only what cannot be read at all ends it early.
 
     ``home`` is the section whose keys stand in the environment without its name. ``across`` finds what is wrong
-    between sections: where, what was found, what is expected.
+    between sections: where, what was found, what is expected; or a whole sentence about another file.
     """
 
     def __init__(self, root: type[M], path: Path, environ: Mapping[str, str], *, home: str, across: Across) -> None:
@@ -57,8 +57,11 @@ class Loader(Generic[M]):
         self._override(tree)
         self._check_own_mode(written_here)
         self._fill_secrets(self.root, tree, ())
-        for loc, found, expected in self.across(tree):
-            self.problem(loc, found, expected)
+        for fault in self.across(tree):
+            if isinstance(fault, str):
+                self.problems.append(fault)
+            else:
+                self.problem(*fault)
         config = self._validate(tree)
         if self.problems or config is None:
             raise ConfigError(

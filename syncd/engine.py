@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from syncd import log, profiles
+from syncd import log
 from syncd.attached import AttachedSource
 from syncd.audit import Auditor
 from syncd.checkup import check_books
@@ -34,6 +34,7 @@ from syncd.parts import Parts
 from syncd.payables import MADE, PayablesSource
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
+from syncd.pushing import pushable
 from syncd.qbo.books import Books
 from syncd.reconciler.billing import Billed
 from syncd.reconciler.plan import Operation, Plan
@@ -100,7 +101,7 @@ class Engine:
 
         source = open_source(company.source)
         itself: object = source
-        rules = profiles.load(company.profile, company.settings)
+        rules = company.policy()
         if Kind.PURCHASE in rules.kinds and Kind.EXPENSE in source.capabilities():
             source = PayablesSource(
                 source, company.settings, partial(_sent_as, store, company.name), lambda: books.facts().home_currency
@@ -153,6 +154,14 @@ class Engine:
         that was never saved there."""
         request = CycleRequest(dry_run=dry_run, reload=slots_of(self._parts, kind, name))
         return self.reconcile(request, progress)
+
+    def push(
+        self, kind: Kind, name: str, request: CycleRequest | None = None, progress: Progress | None = None
+    ) -> CycleReport:
+        """Send one record of the source to QBO now, because a person asks for it (O-10, O-14, V-12, V-19). Raises
+        ``StateError`` for one that does not belong there, or that nobody can tell from another."""
+        wanted = pushable(self._parts, kind, name)
+        return self.reconcile(msgspec.structs.replace(request or CycleRequest(), push=wanted), progress)
 
     def undo(self, run_id: str, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """Take back what one run wrote, or with ``dry_run`` the plan of that. Raises ``StateError`` for a run that is

@@ -48,6 +48,8 @@ class Gatherer:
         only: frozenset[Kind] = frozenset(),
         ids: frozenset[str] = frozenset(),
         reload: frozenset[Slot] = frozenset(),
+        asked: Mapping[Slot, str] = MappingProxyType({}),
+        narrow: bool = False,
         linked_in_qbo: Mapping[Kind, frozenset[str]] = MappingProxyType({}),
         undone: Callable[[], frozenset[Slot]] = frozenset,
     ) -> None:
@@ -65,6 +67,8 @@ class Gatherer:
         self._reload = frozenset(
             name for slot in reload for name in (record_name(*slot), record_name(slot[0], "", slot[2]))
         )
+        self._asked = asked
+        self._narrowed = narrow
         self._linked_in_qbo = linked_in_qbo
         self._undone = undone
         self._scene = Scene(source, books, links)
@@ -77,7 +81,7 @@ class Gatherer:
         self._take_source(changes)
         self._take_books(books)
         self._take_dirty(dirty)
-        if self._only or self._ids or self._reload:
+        if self._only or self._ids or self._reload or self._narrowed:
             self._narrow()
         self._scene.load_references()
         self._drop_echoes(books)
@@ -148,7 +152,9 @@ class Gatherer:
 
     def _take_dirty(self, dirty: Sequence[Dirty]) -> None:
         slots = [(d.kind, d.source_id, d.qbo_id) for d in dirty if d.kind in self._policy.kinds]
-        slots += [slot for slot in self._words if slot[0] in self._policy.kinds]
+        slots += [slot for slot in (*self._words, *self._asked) if slot[0] in self._policy.kinds]
+        asked = {record_name(d.kind, d.source_id, d.qbo_id): d.asked for d in dirty if d.asked}
+        asked |= {record_name(*slot): word for slot, word in self._asked.items()}
         by_kind: dict[Kind, list[Slot]] = defaultdict(list)
         for slot in slots:
             by_kind[slot[0]].append(slot)
@@ -158,6 +164,7 @@ class Gatherer:
                 # What is noted of a record of the source may name a look-alike in QBO: that is no pair.
                 slot = self._scene.slot(kind, source_id=source_id, qbo_id="" if source_id else qbo_id)
                 self._scene.seen[slot].forced = True
+                self._scene.seen[slot].asked = asked.get(record_name(kind, source_id, qbo_id), "")
 
     def _narrow(self) -> None:
         """Keep what the operator asked for (and, later, what that needs)."""
@@ -165,6 +172,8 @@ class Gatherer:
 
     def _is_asked_for(self, slot: Slot) -> bool:
         kind, source_id, qbo_id = slot
+        if self._narrowed:
+            return record_name(*slot) in {record_name(*each) for each in self._asked}
         if self._reload:
             return bool({record_name(*slot), record_name(kind, "", qbo_id)} & self._reload)
         return (not self._only or kind in self._only) and (
@@ -314,6 +323,7 @@ class Gatherer:
             asked=asked,
             claimed=self._look.claimed.get(slot, ""),
             undone=undone,
+            pushed=bool(seen.asked),
         )
 
 

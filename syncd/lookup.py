@@ -16,7 +16,7 @@ from syncd.model.values import name_key
 from syncd.model.writes import Refused
 from syncd.reconciler.policy import KindPolicy, Policy
 from syncd.scene import Scene
-from syncd.seen import BooksReader, Found, Slot, candidates_of
+from syncd.seen import BooksReader, Found, Seen, Slot, candidates_of
 from syncd.state.values import LinkState
 from syncd.translate import in_qbo_ids
 
@@ -67,15 +67,17 @@ class LookUp:
                 continue
             unlinked = seen.link is None or seen.link.state is LinkState.TOMBSTONED or not slot[2]
             lost = seen.link is not None and isinstance(seen.qbo, Absent)
-            flows = self._is_sent(policy, slot, seen.source.record, linked=seen.link is not None)
+            flows = self._is_sent(policy, slot, seen, seen.source.record)
             if flows and (unlinked or lost):
                 probes[slot[1]] = (slot, self._probe(kind, seen.source.record))
         return probes
 
-    def _is_sent(self, policy: KindPolicy, slot: Slot, record: Record, *, linked: bool) -> bool:
-        """Whether a record of the source is to be in QBO; parties and named things only if something needs them."""
-        flows = policy.flows_in(record) if linked else policy.sends(record)
-        return flows and (not policy.when_needed or (slot[0], slot[1]) in self._needed)
+    def _is_sent(self, policy: KindPolicy, slot: Slot, seen: Seen, record: Record) -> bool:
+        """Whether a record of the source is to be in QBO; parties and named things only if something needs them, or
+        a person asked for them."""
+        flows = policy.goes_out(record, linked=seen.link is not None, asked=bool(seen.asked))
+        needed = not policy.when_needed or bool(seen.asked) or (slot[0], slot[1]) in self._needed
+        return flows and needed
 
     def _probe(self, kind: Kind, record: Record) -> Record:
         """The record as QBO may know it: its own name there, and what it refers to by QBO's ids, where these are known

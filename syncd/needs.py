@@ -139,9 +139,8 @@ class Needs:
 
     def _flows(self, slot: Slot, seen: Seen, record: Record) -> bool:
         policy = self._policy.kinds[slot[0]]
-        if policy.when_needed:
-            return False
-        return policy.flows_in(record) if seen.link is not None else policy.sends(record)
+        linked = seen.link is not None
+        return not policy.when_needed and policy.goes_out(record, linked=linked, asked=bool(seen.asked))
 
     def _bring_by_name(self, kind: Kind, names: Mapping[str, str]) -> None:
         """Read these of the source; what is a mere name there gets a record made of it."""

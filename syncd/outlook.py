@@ -55,6 +55,8 @@ def look_out(
         only=request.kinds,
         ids=request.ids,
         reload=request.reload,
+        asked=dict.fromkeys(request.push, "push"),
+        narrow=bool(request.push),
         linked_in_qbo=_swept(parts, observed.books),
         undone=lambda: parts.store.undone(parts.company),
     )

@@ -27,9 +27,10 @@ class CycleRequest(msgspec.Struct, frozen=True):
     """What one run is to do. ``kinds`` and ``ids`` narrow it (empty: everything); ids are of either side.
 
     ``reload``: records (kind, source id, QBO id) that are to become what QBO holds, and nothing else is looked at
-    (R-34). ``undo``: the run whose writes are taken back; nothing else is looked at then, either. ``every_dirty``: look
-    at records that wait although their time has not come (an operator's run does). ``removed``: how many records this
-    very run has removed already, by kind, before it decided once more.
+    (R-34). ``push``: records that a person wants to go out now, and nothing else is looked at (O-10, V-12). ``undo``:
+    the run whose writes are taken back; nothing else is looked at then, either. ``every_dirty``: look at records that
+    wait although their time has not come (an operator's run does). ``removed``: how many records this very run has
+    removed already, by kind, before it decided once more.
     """
 
     dry_run: bool = False
@@ -43,13 +44,14 @@ class CycleRequest(msgspec.Struct, frozen=True):
     actor: str = "operator"
     every_dirty: bool = True
     reload: frozenset[tuple[Kind, str, str]] = frozenset()
+    push: frozenset[tuple[Kind, str, str]] = frozenset()
     undo: str = ""
     removed: Mapping[Kind, int] = {}
 
     @property
     def partial(self) -> bool:
         """Whether only some records are looked at, so that no cursor may move."""
-        return bool(self.kinds or self.ids or self.reload or self.undo)
+        return bool(self.kinds or self.ids or self.reload or self.push or self.undo)
 
     @property
     def overrides(self) -> Overrides:

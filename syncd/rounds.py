@@ -117,6 +117,12 @@ class Rounds:
         if company.restored_at is None:  # else what people said is of another time
             note_ignored(parts, self._run.lease, self._run.id)
             take_up_again(parts, self._run.lease, self._run.id)
+        if request.push:  # it stands, even if this run does not come to it
+            wish = [
+                Dirty(*slot, "a person asked for it", not_before=parts.clock.now(), asked="push")
+                for slot in request.push
+            ]
+            parts.store.settle(self._run.lease, Settlement(dirty=tuple(wish)), run_id=self._run.id)
         return company
 
     # ---- the two sorts of runs
@@ -130,8 +136,9 @@ class Rounds:
         for turn in range(ROUNDS):
             asked = run.request
             if turn:
+                again = frozenset[Slot]()
                 asked = msgspec.structs.replace(
-                    asked, kinds=frozenset(), ids=only, reload=frozenset(), removed=total.removed
+                    asked, kinds=frozenset(), ids=only, reload=again, push=again, removed=total.removed
                 )
             plan, gathered, observed = self._plan(asked, company, recovered)
             if run.approved is not None:

@@ -63,12 +63,14 @@ class BooksChanges(Protocol):
 
 
 class Seen(msgspec.Struct):
-    """What was observed of one record so far. None: that side was not looked at yet."""
+    """What was observed of one record so far. None: that side was not looked at yet. ``asked``: a person wants it to
+    go out (``push``)."""
 
     source: Observation | None = None
     qbo: Observation | None = None
     link: Link | None = None
     forced: bool = False
+    asked: str = ""
 
 
 class Gathered(msgspec.Struct, frozen=True):

@@ -1,4 +1,5 @@
-"""``reload`` and ``worklist``: taking one record over from QuickBooks by hand, and what a person has to do by hand."""
+"""``push``, ``reload`` and ``worklist``: sending one record by hand, taking one over from QuickBooks, and what a person
+has to do in the source."""
 
 from __future__ import annotations
 
@@ -14,9 +15,58 @@ from syncd.cli.session import interruptible, session
 from syncd.errors import EXIT_HELD, EXIT_OK
 
 if TYPE_CHECKING:
+    from syncd.report import CycleReport
     from syncd.state.values import Held
 
 _COLUMNS = ("company", "number", "kind", "record", "field", "task", "since")
+
+
+@click.command(
+    short_help="Send one record to QuickBooks now.",
+    epilog="""\b
+Examples:
+  syncd push invoice INV-1042
+  syncd push invoice INV-1042 --dry-run         show what that would send
+  syncd push client "Ada Ltd"
+""",
+)
+@click.argument("kind", type=options.kind)
+@click.argument("name", metavar="NAME")
+@options.config_option
+@options.company_option
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@options.json_option
+def push(**given: Any) -> int:
+    """Send one record of the source to QuickBooks now, with what it needs there; or carry over what was changed in the
+    source since it was sent. NAME is its number or name, or its id in the source.
+
+    For what goes out only when it is asked for: what no rule sends by itself, what is older than the start date, what
+    was not ticked.
+    """
+    return _push(given)
+
+
+@interruptible
+def _push(given: dict[str, Any], *, stop: threading.Event | None = None) -> int:
+    from syncd.model.records import Kind
+    from syncd.report import CycleRequest
+
+    with session(given["config_path"], stop or threading.Event(), read_only=given["dry_run"]) as opened:
+        company = opened.one(given["company"], "A record is sent for one company")
+        request = CycleRequest(dry_run=given["dry_run"], actor=options.actor())
+        with opened.engine(company) as engine, Progress(company.name, fancy=not given["as_json"]) as progress:
+            report = engine.push(Kind(given["kind"]), given["name"], request, progress)
+    return _told(report, given)
+
+
+def _told(report: CycleReport, given: dict[str, Any]) -> int:
+    from syncd.cli import reports
+
+    if given["as_json"]:
+        click.echo(reports.dump({"companies": [reports.report_json(report) | {"exit_code": report.exit_code}]}))
+    else:
+        click.echo(reports.report_text(report, dry_run=given["dry_run"]))
+    return report.exit_code
 
 
 @click.command(
@@ -42,18 +92,13 @@ def reload_record(**given: Any) -> int:
 
 @interruptible
 def _reload(given: dict[str, Any], *, stop: threading.Event | None = None) -> int:
-    from syncd.cli import reports
     from syncd.model.records import Kind
 
     with session(given["config_path"], stop or threading.Event(), read_only=given["dry_run"]) as opened:
         company = opened.one(given["company"], "A record is reloaded for one company")
         with opened.engine(company) as engine, Progress(company.name, fancy=not given["as_json"]) as progress:
             report = engine.reload(Kind(given["kind"]), given["name"], dry_run=given["dry_run"], progress=progress)
-    if given["as_json"]:
-        click.echo(reports.dump({"companies": [reports.report_json(report) | {"exit_code": report.exit_code}]}))
-    else:
-        click.echo(reports.report_text(report, dry_run=given["dry_run"]))
-    return report.exit_code
+    return _told(report, given)
 
 
 @click.command(
@@ -119,4 +164,4 @@ def _write_csv(path: str, rows: list[dict[str, str]]) -> None:
         click.echo(f"{written} tasks written to {path}.")
 
 
-COMMANDS: tuple[click.Command, ...] = (reload_record, worklist)
+COMMANDS: tuple[click.Command, ...] = (push, reload_record, worklist)

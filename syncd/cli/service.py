@@ -11,6 +11,7 @@ import click
 
 from syncd.cli import options
 from syncd.cli.session import open_store
+from syncd.demo import FIRST, STORIES
 
 if TYPE_CHECKING:
     from syncd.config import AppConfig, CompanyConfig
@@ -56,9 +57,17 @@ def run(config_path: Path) -> int:
 @click.command(
     short_help="The whole story once, on embedded parts.",
     epilog="""\b
-Example:
+Examples:
   syncd demo
+  syncd demo --directory /tmp/demo
 """,
+)
+@click.option(
+    "--profile",
+    type=click.Choice(sorted(STORIES)),
+    default=FIRST,
+    show_default=True,
+    help="Whose story.",
 )
 @click.option(
     "--directory",

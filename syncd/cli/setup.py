@@ -115,14 +115,19 @@ def _check(given: dict[str, Any], *, stop: threading.Event | None = None) -> int
     short_help="Create the tables of the reference schema.",
     name="source-init",
     epilog="""\b
-Example:
+Examples:
   syncd source-init --company acme
+  syncd source-init --company trial --with-samples
 """,
 )
 @options.config_option
 @options.company_option
-def source_init(config_path: Path, company: str | None) -> int:
+@click.option(
+    "--with-samples", is_flag=True, help="Fill the tables, which must be empty, with records to try syncd on."
+)
+def source_init(config_path: Path, company: str | None, with_samples: bool) -> int:
     """Create the reference schema in a company's source database, or bring it to this version. Existing rows stay."""
+    from syncd.demo import samples
     from syncd.sources.settings import SqlSourceConfig
     from syncd.sources.sql.reference import prepare_source
 
@@ -134,6 +139,8 @@ def source_init(config_path: Path, company: str | None) -> int:
         if isinstance(source, SqlSourceConfig) and (company or source.mapping is None):
             prepare_source(source)
             click.echo(f"{each.name}: the tables of the reference schema are there (docs/source-sql.md).")
+            if with_samples:
+                click.echo(f"{each.name}: {samples.fill(source, each.profile):,} sample rows were written.")
             found += 1
     if not found:
         click.echo("No source uses the reference schema; there is nothing to create.")

@@ -8,13 +8,11 @@ from __future__ import annotations
 import random
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
 
+from syncd.demo.samples import Row, insert_all
 from syncd.sources.sql import layout
-
-Row = dict[str, Any]
 
 CLIENTS = (
     ("Acme Rockets Inc.", "USD"), ("Bäckerei Müller GmbH", "EUR"), ("Café Crème SARL", "EUR"),
@@ -77,9 +75,7 @@ class Business:
             (layout.payment, self.payments),
             (layout.payment_allocation, self.allocations),
         )
-        with engine.begin() as connection:
-            for table, rows in tables:
-                connection.execute(table.insert(), [_plain(row) for row in rows])
+        insert_all(engine, tables)
 
     def _client(self, place: int) -> Row:
         name, currency = CLIENTS[place - 1]
@@ -166,8 +162,3 @@ class Business:
 
 def _cents(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(Decimal(1) if currency == "JPY" else Decimal("0.01"))
-
-
-def _plain(row: Row) -> Row:
-    """Money and days as SQLite keeps them: exact text."""
-    return {name: str(value) if isinstance(value, Decimal | date) else value for name, value in row.items()}

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Protocol
 
+import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from syncd.clock import SystemClock
 from syncd.config import load_config
-from syncd.demo.records import RATES, Business
 from syncd.engine import Engine
 from syncd.errors import ConfigError
 from syncd.metrics import Metrics
@@ -35,7 +37,7 @@ encryption_key_file = "{directory}/encryption.key"
 
 [[company]]
 name = "{company}"
-profile = "ruddr"
+profile = "{profile}"
 
 [company.qbo]
 realm_id = "{realm}"
@@ -54,31 +56,39 @@ url = "sqlite:///{directory}/source.db"
 schema = "reference"
 
 [company.settings]
-default_item = "Services"
-deposit_account = "Undeposited Funds"
-discount_account = "Discounts given"
-default_tax_code = "California"
-"""
+{settings}"""
+
+
+class Records(Protocol):
+    """What a business has, always the same rows."""
+
+    def insert(self, engine: sa.Engine) -> None:
+        """Write everything to an empty database with the reference schema."""
+        ...
+
+
+class Scenery(msgspec.Struct, frozen=True):
+    """Where a story plays. ``business`` makes the source's records, ``books`` are the options of the company in
+    QuickBooks, ``settings`` those of ``[company.settings]``, as text of the configuration or as values."""
+
+    profile: str
+    business: Callable[[], Records]
+    books: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
 
 class Stage:
     """Everything the story acts on. ``accountant`` is a person with their own login to the books."""
 
-    def __init__(self, directory: Path, sandbox: RunningSandbox) -> None:
+    def __init__(self, directory: Path, sandbox: RunningSandbox, scenery: Scenery) -> None:
         self.directory = directory
         self.sandbox = sandbox
-        self.business = Business()
-        self.realm = sandbox.create_company(
-            name="Demo Studio Inc.",
-            country="US",
-            multicurrency=True,
-            custom_txn_numbers=True,
-            exchange_rates=RATES,
-        )
+        self.scenery = scenery
+        self.realm = sandbox.create_company(**scenery.books)
         self.accountant: Accountant = sandbox.connect(self.realm)
         self.source = sa.create_engine(f"sqlite:///{directory / 'source.db'}")
         create_reference_schema(self.source)
-        self.business.insert(self.source)
+        scenery.business().insert(self.source)
         self.config_path = directory / "syncd.toml"
         self._configure()
 
@@ -89,6 +99,8 @@ class Stage:
         text = _CONFIG.format(
             directory=self.directory,
             company=COMPANY,
+            profile=self.scenery.profile,
+            settings="".join(f"{name} = {_toml(value)}\n" for name, value in self.scenery.settings.items()),
             realm=self.realm,
             client_id=grant["client_id"],
             base=self.sandbox.base_url,
@@ -142,7 +154,7 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path) -> Iterator[Stage]:
+def stage(directory: Path, scenery: Scenery) -> Iterator[Stage]:
     """Set the stage in ``directory``, which is made anew; an earlier demonstration's is replaced, no other."""
     directory = directory.resolve()
     if directory.exists() and any(directory.iterdir()):
@@ -152,7 +164,7 @@ def stage(directory: Path) -> Iterator[Stage]:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MARKER).touch()
     with running_sandbox(process=True, data=directory / "books.db", switches={"throttle": "off"}) as sandbox:
-        made = Stage(directory, sandbox)
+        made = Stage(directory, sandbox, scenery)
         try:
             yield made
         finally:
@@ -163,3 +175,10 @@ def _secret(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as handle:
         handle.write(text)
+
+
+def _toml(value: object) -> str:
+    """A value as TOML says it: text, numbers, truth and lists as JSON does, tables in one line."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {_toml(each)}" for name, each in value.items()) + " }"
+    return json.dumps(value)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
+
+UpdateWay: TypeAlias = Literal["qbo_wins", "source_wins", "overwrite", "frozen", "manual"]
+"""Who is followed after both sides agreed (X-1). ``qbo_wins``: whichever side changed; QuickBooks where both changed
+the same field. ``source_wins``: the source, field by field; what QuickBooks changed besides is recorded and left.
+``overwrite``: the source, with the whole record. ``frozen``: neither, what is in QuickBooks is not changed any more.
+``manual``: every change waits for a person."""
 
 
 class BooksFacts(msgspec.Struct, frozen=True):
@@ -88,6 +94,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether purchase orders go to QBO (B-44); takes the plan Plus."""
     attachments: bool = True
     """Whether files go along with their documents (B-28, B-39), where the source has them."""
+    update_policy: dict[str, UpdateWay] = msgspec.field(default_factory=dict)
+    """By kind, who is followed after a change, in place of what the profile says (X-1)."""
     allow_tax_drop: bool = False
     allow_discount_drop: bool = False
     sync_start_date: date | None = None

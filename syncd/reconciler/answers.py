@@ -9,6 +9,7 @@ from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import ALLOWED, BY_PERSON, DEFAULT
 from syncd.reconciler.merged import moved_to
+from syncd.reconciler.plan import LeftOut
 from syncd.reconciler.policy import Answer, Case, Owner
 from syncd.reconciler.reasons import why_held
 from syncd.reconciler.sight import widen
@@ -60,10 +61,15 @@ class Answers(ToQbo, ToSource):
         if self._seen.voided and case is Case.SRC_GONE:
             return self._policy.source_void
         if case is Case.SRC_GONE:
-            return self._ticked(self._policy.answers.get(case, DEFAULT[case]))
+            return self._ticked(self._said(case))
         if case is Case.ADOPT_DIFF and not self._seen.certain:
             return Answer.HOLD  # a look-alike may be somebody else's (F-88)
-        return self._policy.answers.get(case, DEFAULT[case])
+        return self._said(case)
+
+    def _said(self, case: Case) -> Answer:
+        """What the policy's table says: where a person asked for the record, perhaps something else."""
+        asked = self._policy.when_asked.get(case) if self._entry.pushed else None
+        return asked or self._policy.answers.get(case, DEFAULT[case])
 
     def _ticked(self, otherwise: Answer) -> Answer:
         """What the tick box of a withdrawn or removed record says (R-46, R-47, R-74, R-75); it may say nothing."""
@@ -89,6 +95,8 @@ class Answers(ToQbo, ToSource):
             return
         if self._lacks_id():
             self._give_id()
+            return
+        if self._entry.pushed and self._would_overwrite(self._accepted()):
             return
         self._planned.unchanged += 1
 
@@ -183,6 +191,32 @@ class Answers(ToQbo, ToSource):
         if self._seen.withdrawn and self._policy.ticked is not None:
             reason += ". Tick that it is to be removed from QuickBooks, and it is deleted there"  # R-44
         self._state(Verb.ORPHAN, reason)
+
+    def _on_await(self) -> None:
+        """What the source changed waits until a person asks for it (O-14). What QuickBooks changed is noted meanwhile,
+        as it would be alone."""
+        known, said = self._known, f"syncd push {self._kind} {self._label()}"
+        changed = explain.words(self._seen.source_changed)
+        reason = f"the source changed {changed} since it was copied; to copy it again: {said}"
+        self._planned.left_out.append(
+            LeftOut(
+                kind=self._kind,
+                label=self._label(),
+                source_id=known.source_id if known is not None else "",
+                qbo_id=known.qbo_id if known is not None else "",
+                reason=reason,
+            )
+        )
+        if known is None or not self._seen.qbo_changed:
+            self._planned.unchanged += 1
+            return
+        theirs = differing(known.source_base, self._seen.qbo)
+        self._state(
+            Verb.REBASE,
+            f"QuickBooks changed {explain.words(self._seen.qbo_changed)}; the policy leaves that as it is",
+            accepted=theirs,
+            source_base=known.source_base,
+        )
 
     # ---- answers that look at each field
 

@@ -52,7 +52,7 @@ class Decider:
                 self.planned.unchanged += 1
                 continue
             one = look(entry, self._view, policy, self.planned.resolve, beside)
-            if not self._stays_home(one, policy, needed=source_id_of(entry) in wanted):
+            if not self._stays_home(one, policy, needed=source_id_of(entry) in wanted or entry.pushed):
                 seen.append(one)
         for one in _claimed(kind, seen):
             if _only_in_qbo(one.entry) and one.partner and self.planned.concerns(kind, one.partner.record.id):
@@ -89,13 +89,13 @@ class Decider:
             if seen.withdrawn or seen.voided:
                 return entry.known is None
             unwanted = not policy.sends(record) or (policy.when_needed and not needed)
-            return unwanted or before_start(record, self._view)
+            return not entry.pushed and (unwanted or before_start(record, self._view))
         if _only_in_qbo(entry) and isinstance(entry.qbo, Flawed):
             if policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE:
                 return False
             self.planned.count_ignored(entry.kind)
             return True
-        return False
+        return policy.asked_only and isinstance(entry.source, Flawed) and not entry.pushed
 
 
 def source_id_of(entry: Entry) -> str:
@@ -108,7 +108,7 @@ def source_id_of(entry: Entry) -> str:
 def is_left_alone(entry: Entry) -> bool:
     """Whether a person said to leave this record alone, or undid what was done with it, and has said nothing since."""
     ignored = entry.known is not None and entry.known.state == "ignored" and entry.word != "retry"
-    return ignored or (entry.undone and not entry.word)
+    return ignored or (entry.undone and not entry.word and not entry.pushed)
 
 
 def before_start(record: Record, view: View) -> bool:

@@ -13,7 +13,7 @@ from syncd.reconciler import explain
 from syncd.reconciler.cases import BY_PERSON
 from syncd.reconciler.entries import SideCapability, View
 from syncd.reconciler.freeze import money_of, why_frozen
-from syncd.reconciler.plan import Change, Money, Operation
+from syncd.reconciler.plan import Change, Money, Operation, Projection
 from syncd.reconciler.planned import Planned
 from syncd.reconciler.policy import Case, KindPolicy, Owner
 from syncd.reconciler.sight import Look
@@ -42,6 +42,13 @@ class Draft:
         on a frozen record (C51) approves what is planned for it."""
         asked = {"", self._seen.case.value, Case.FROZEN.value}
         return self._entry.word in BY_PERSON and self._entry.asked in asked
+
+    def _label(self) -> str:
+        """How a person knows the record."""
+        mine, partner = self._seen.source_record, self._seen.partner
+        remembered = self._known.label if self._known is not None else ""
+        shown = mine or (partner.record if partner is not None and not remembered else None)
+        return label(shown) if shown is not None else remembered
 
     def _accepted(self) -> frozenset[str]:
         return self._known.accepted if self._known is not None else frozenset()
@@ -115,10 +122,21 @@ class Draft:
             )
         )
 
-    def _state(self, verb: Verb, reason: str, *, accepted: frozenset[str] = frozenset(), qbo_id: str = "") -> None:
+    def _state(
+        self,
+        verb: Verb,
+        reason: str,
+        *,
+        accepted: frozenset[str] = frozenset(),
+        qbo_id: str = "",
+        source_base: Projection | None = None,
+    ) -> None:
+        """``source_base``: what the source's half of the base is to be, where not what the source holds now."""
         operation = self._operation(
             Side.STATE, verb, reason, record=self._seen.source_record, accepted=tuple(sorted(accepted))
         )
+        if source_base is not None:
+            operation = _replace(operation, source_base=source_base)
         self._out.append(_replace(operation, qbo_id=qbo_id) if qbo_id else operation)
 
     def _finish(self) -> None:
@@ -155,8 +173,6 @@ class Draft:
             qbo_id = (
                 partner.record.id if partner is not None else known.qbo_id if known is not None else _id_of(entry.qbo)
             )
-        mine, remembered = self._seen.source_record, known.label if known is not None else ""
-        shown = mine or (partner.record if partner is not None and not remembered else None)
         return Operation(
             id=f"{side}:{verb}:{self._kind}:{source_id or f'qbo-{qbo_id}'}",
             side=side,
@@ -164,7 +180,7 @@ class Draft:
             kind=self._kind,
             case=self._seen.case.value,
             reason=reason,
-            label=label(shown) if shown is not None else remembered or f"#{source_id or qbo_id}",
+            label=self._label() or f"#{source_id or qbo_id}",
             source_id=source_id,
             qbo_id=qbo_id,
             changes=changes,

@@ -41,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True):
     hold: where the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
     ``claimed`` is QBO's id of an unlinked record, where the source or the settings say it: the candidate of that id is
     certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since.
+    ``pushed``: a person asked that it goes out now.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Entry(msgspec.Struct, frozen=True):
     asked: str = ""
     claimed: str = ""
     undone: bool = False
+    pushed: bool = False
 
 
 class SideCapability(msgspec.Struct, frozen=True):

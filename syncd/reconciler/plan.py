@@ -98,7 +98,8 @@ class Brake(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LeftOut(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A record that an undo leaves as it is, and why; ``undone``: because it was taken back already."""
+    """A record that is left as it is, and why: an undo does not take it back, or it waits until a person asks for it.
+    ``undone``: because it was taken back already."""
 
     kind: Kind
     label: str
@@ -113,8 +114,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``operations`` may be applied. ``withheld`` are those that a brake stopped (``brakes`` say which and why): they
     are shown, and applied only once the brake is lifted. ``ignored`` counts records of QBO that are none of ours, by
-    kind. ``unchanged`` counts linked records that were looked at and agree. ``left_out``: what an undo does not take
-    back.
+    kind. ``unchanged`` counts linked records that were looked at and agree. ``left_out``: what is left as it is, by
+    an undo or until a person asks.
     """
 
     operations: tuple[Operation, ...] = ()

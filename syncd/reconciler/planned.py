@@ -18,7 +18,7 @@ from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.imports import imported
-from syncd.reconciler.plan import Operation
+from syncd.reconciler.plan import LeftOut, Operation
 from syncd.reconciler.policy import Case
 from syncd.reconciler.sight import Look, is_void
 
@@ -58,6 +58,7 @@ class Planned:
         }
         self.operations: list[Operation] = []
         self.ignored: dict[str, int] = {}
+        self.left_out: list[LeftOut] = []
         self.unchanged = 0
         self.changed: dict[tuple[Side, Kind], int] = {}
 

@@ -71,6 +71,7 @@ class Answer(StrEnum):
     RECREATE_QBO = "recreate_qbo"
     ORPHAN = "orphan"
     FORGET = "forget"
+    AWAIT = "await"
 
 
 class Owner(StrEnum):
@@ -97,7 +98,8 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     ``unticked``: the answer where the withdrawn or removed record itself says whether it shall leave QBO.
     ``when_imported``: a record that only QBO has is brought into the source only if one that is brought in, too, or
     changed in QBO, refers to it. ``overwrites``: a change of the source puts every field of it right in QBO, also what
-    was changed there before and only recorded (B-41, C-B2).
+    was changed there before and only recorded (B-41, C-B2). ``asked_only``: a record goes out only when a person asks
+    for that very record (O-10). ``when_asked``: the answers in place of ``answers`` where a person did.
     """
 
     flows: frozenset[State]
@@ -116,6 +118,8 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     unticked: Answer | None = None
     when_imported: bool = False
     overwrites: bool = False
+    asked_only: bool = False
+    when_asked: Mapping[Case, Answer] = {}
 
     def flows_in(self, record: Record) -> bool:
         """Whether a record of the source is in a state in which it belongs in QBO."""
@@ -124,7 +128,16 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     def sends(self, record: Record) -> bool:
         """Whether one that is not in QBO yet is to be sent there: it flows, and nobody unticked that (R-2, R-50)."""
         save = getattr(record, "save", UNSET)
-        return self.flows_in(record) and (save if isinstance(save, bool) else self.saved)
+        return not self.asked_only and self.flows_in(record) and (save if isinstance(save, bool) else self.saved)
+
+    def goes_out(self, record: Record, *, linked: bool, asked: bool) -> bool:
+        """Whether QBO is to have a record of the source as it is now. ``linked``: it has it already. ``asked``: a
+        person wants it there, whatever its tick says; a draft or a void one is not sent even then."""
+        if asked:
+            return self.flows_in(record)
+        if linked:
+            return self.flows_in(record) and self.answers.get(Case.SRC_EDITED) is not Answer.AWAIT
+        return self.sends(record)
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ def reconcile(view: View) -> Plan:
         brakes=(*brakes, *(_as_held(brake, waiting) for brake in single)),
         ignored=dict(sorted(decider.planned.ignored.items())),
         unchanged=decider.planned.unchanged,
+        left_out=tuple(decider.planned.left_out),
     )
 
 
@@ -55,12 +56,12 @@ def needed(view: View) -> frozenset[tuple[Kind, str]]:
     found: set[tuple[Kind, str]] = set()
     for entry in view.entries:
         policy = view.policy.kinds.get(entry.kind)
-        if policy is None or policy.when_needed or not isinstance(entry.source, Present) or is_left_alone(entry):
+        if policy is None or not isinstance(entry.source, Present) or is_left_alone(entry):
             continue
         record = entry.source.record
-        if entry.known is None and before_start(record, view):
+        if policy.when_needed or (entry.known is None and not entry.pushed and before_start(record, view)):
             continue
-        if policy.flows_in(record) and (entry.known is not None or policy.sends(record)):
+        if policy.goes_out(record, linked=entry.known is not None, asked=entry.pushed):
             found |= references(record)
     return frozenset(found) | _named_in_qbo(view)
 

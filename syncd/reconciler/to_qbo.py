@@ -58,11 +58,16 @@ class ToQbo(Draft):
             changed = self._seen.differences
         reason = f"the source changed {explain.words(changed)}"
         if self._policy.overwrites:
-            theirs = differing(self._seen.source, self._seen.qbo) - changed
+            theirs = self._overwritten() - changed
             if theirs:
                 reason += f"; what QuickBooks has otherwise in {explain.words(theirs)} is overwritten"
             changed |= theirs
         self._push(changed, reason)
+
+    def _overwritten(self) -> frozenset[str]:
+        """Everything in which QuickBooks' record is another one, but for what QuickBooks decides or never changes."""
+        apart = differing(self._seen.source, self._seen.qbo) - frozenset(self._spec.fixed)
+        return frozenset(name for name in apart if self._owner(name) is not Owner.RETURNED)
 
     def _push(self, changed: frozenset[str], reason: str) -> None:
         record, partner = self._seen.source_record, self._seen.partner
@@ -78,9 +83,7 @@ class ToQbo(Draft):
             )
             return
         fields = widen(self._kind, changed) & self._seen.source.keys()
-        kept = fields & self._accepted() if self._policy.keep_qbo_edits and not self._by_person() else frozenset()
-        if kept:
-            self._hold(f"{reason}, but QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")
+        if self._would_overwrite(fields & self._accepted(), reason):
             return
         if self._never_pushed(changed, fields) or not self._allowed(Side.QBO, Verb.UPDATE):
             return
@@ -104,6 +107,19 @@ class ToQbo(Draft):
                 money=self._money(record),
             )
         )
+
+    def _would_overwrite(self, fields: frozenset[str], reason: str = "") -> bool:
+        """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
+        source said nothing until now, what QuickBooks has is its own default, and no edit."""
+        if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
+            return False
+        kept = frozenset(name for name in fields if self._known.source_base.get(name))
+        if not reason:  # nothing is to be sent: only what matters is worth asking about
+            kept &= {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
+        if kept:
+            before = f"{reason}, but " if reason else ""
+            self._hold(f"{before}QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")
+        return bool(kept)
 
     def _lacking(self, fields: frozenset[str]) -> frozenset[str]:
         """Of these, what QBO decides and the source says nothing about: that is no wish to empty it in QBO."""

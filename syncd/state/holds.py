@@ -79,10 +79,11 @@ def clean(connection: Connection, company: str, names: Collection[Name]) -> None
 
 
 def soil(connection: Connection, company: str, records: Sequence[Dirty], now: datetime) -> None:
-    """Put records into the dirty set, replacing what it says of them but for how long they have been there."""
+    """Put records into the dirty set, replacing what it says of them but for how long they have been there, and for
+    what a person asked for."""
     if not records:
         return
-    since = _since(connection, company, records)
+    since, asked = _standing(connection, company, records)
     clean(connection, company, [(record.kind, record.source_id, record.qbo_id) for record in records])
     rows = {
         (record.kind, record.source_id, record.qbo_id): {
@@ -94,32 +95,39 @@ def soil(connection: Connection, company: str, records: Sequence[Dirty], now: da
             "attempts": record.attempts,
             "not_before": record.not_before,
             "since": since.get((record.kind, record.source_id, record.qbo_id)) or record.since or now,
+            "asked": record.asked or asked.get((record.kind, record.source_id, record.qbo_id), ""),
         }
         for record in records
     }
     connection.execute(dirty.insert(), list(rows.values()))
 
 
-def _since(connection: Connection, company: str, records: Sequence[Dirty]) -> dict[Name, datetime]:
-    """Since when records are in the dirty set, whichever of their ids it knows them by."""
+def _standing(
+    connection: Connection, company: str, records: Sequence[Dirty]
+) -> tuple[dict[Name, datetime], dict[Name, str]]:
+    """Since when records are in the dirty set, and what was asked of them, whichever of their ids it knows them by."""
     if connection.execute(_any_dirty, {"of_company": company}).first() is None:
-        return {}
-    columns = (dirty.c.kind, dirty.c.source_id, dirty.c.qbo_id, dirty.c.since)
-    known: dict[tuple[str, str, str], datetime] = {}
+        return {}, {}
+    columns = (dirty.c.kind, dirty.c.source_id, dirty.c.qbo_id, dirty.c.since, dirty.c.asked)
+    known: dict[tuple[str, str, str], Any] = {}
     for place, column in ((1, dirty.c.source_id), (2, dirty.c.qbo_id)):
         ids = {(record.source_id, record.qbo_id)[place - 1] for record in records} - {""}
         for chunk in codec.chunks(sorted(ids)):
-            asked = select(*columns).where(dirty.c.company == company, column.in_(chunk), dirty.c.since.is_not(None))
-            for row in connection.execute(asked):
-                known[row.kind, ("", "source", "qbo")[place], row[place]] = row.since
-    found = {}
+            wanted = select(*columns).where(dirty.c.company == company, column.in_(chunk))
+            for row in connection.execute(wanted):
+                known[row.kind, ("", "source", "qbo")[place], row[place]] = row
+    since: dict[Name, datetime] = {}
+    asked: dict[Name, str] = {}
     for record in records:
         name = (record.kind, record.source_id, record.qbo_id)
-        by_source = known.get((record.kind.value, "source", record.source_id))
-        by_qbo = known.get((record.kind.value, "qbo", record.qbo_id))
-        if by_source or by_qbo:
-            found[name] = min(each for each in (by_source, by_qbo) if each)
-    return found
+        keys = ((record.kind.value, "source", record.source_id), (record.kind.value, "qbo", record.qbo_id))
+        found = [known[key] for key in keys if key in known]
+        moments = [row.since for row in found if row.since is not None]
+        if moments:
+            since[name] = min(moments)
+        mine = known.get(keys[0])
+        asked[name] = mine.asked if mine is not None else ""
+    return since, asked
 
 
 def unhold(connection: Connection, company: str, names: Collection[Name], now: datetime) -> None:
@@ -299,6 +307,7 @@ class Holds(Part):
                     attempts=row.attempts,
                     not_before=row.not_before,
                     since=row.since,
+                    asked=row.asked,
                 )
                 for row in rows(connection, asked)
             ]

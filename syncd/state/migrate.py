@@ -14,7 +14,7 @@ from syncd.errors import StateError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 """The version of the tables that this code reads and writes; a test holds it to the newest migration."""
 
 SCRIPTS = Path(__file__).parent / "migrations"

@@ -178,6 +178,7 @@ class DirtyRow(StateTable, table=True):
     attempts: int = _column(Integer, default=0)
     not_before: datetime | None = _column(Instant, null=True)
     since: datetime | None = _column(Instant, null=True)
+    asked: str = _column(Text)
 
 
 class JournalRow(StateTable, table=True):

@@ -134,7 +134,8 @@ class Held(msgspec.Struct, frozen=True):
 
 class Dirty(msgspec.Struct, frozen=True):
     """A record that has to be looked at again although no feed mentions it. ``since`` is kept by the state: when it
-    first had to be."""
+    first had to be. So is ``asked``: a person asked that it goes out now (``push``), or that QBO mails it as well
+    (``send``); it stands until the record is clean."""
 
     kind: Kind
     source_id: str
@@ -143,6 +144,7 @@ class Dirty(msgspec.Struct, frozen=True):
     attempts: int = 0
     not_before: datetime | None = None
     since: datetime | None = None
+    asked: str = ""
 
 
 class HistoryEvent(msgspec.Struct, frozen=True):

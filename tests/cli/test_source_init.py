@@ -30,18 +30,22 @@ schema = "reference"
 """
 
 
-def test_the_tables_come_into_being_once_and_rows_stay(tmp_path: Path) -> None:
-    config = tmp_path / "syncd.toml"
-    config.write_text(CONFIG.format(directory=tmp_path))
+def source_init(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the command on a configuration in ``directory``."""
+    config = directory / "syncd.toml"
+    config.write_text(CONFIG.format(directory=directory))
     environment = {
         "PATH": os.environ["PATH"],
         "SYNCD__ENCRYPTION_KEY": Fernet.generate_key().decode(),
         "SYNCD__COMPANY__0__QBO__CLIENT_SECRET": "none",
     }
-    command = [sys.executable, "-m", "syncd", "source-init", "--config", str(config)]
+    command = [sys.executable, "-m", "syncd", "source-init", "--config", str(config), *options]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
+
+def test_the_tables_come_into_being_once_and_rows_stay(tmp_path: Path) -> None:
     for _ in range(2):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = source_init(tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         connection = sqlite3.connect(tmp_path / "source.db")
         with connection:
@@ -51,3 +55,20 @@ def test_the_tables_come_into_being_once_and_rows_stay(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "source.db")
     assert connection.execute("SELECT count(*) FROM client").fetchone() == (2,)
     connection.close()
+
+
+def test_sample_records_fill_empty_tables_and_no_others(tmp_path: Path) -> None:
+    filled = source_init(tmp_path, "--with-samples")
+    assert filled.returncode == 0, filled.stdout + filled.stderr
+    connection = sqlite3.connect(tmp_path / "source.db")
+    before = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("client", "invoice_line")]
+    connection.close()
+    assert all(count > 0 for (count,) in before), before
+
+    again = source_init(tmp_path, "--with-samples")
+    assert again.returncode == 78, again.stdout + again.stderr
+    assert "has rows already (client, " in again.stderr
+    connection = sqlite3.connect(tmp_path / "source.db")
+    after = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("client", "invoice_line")]
+    connection.close()
+    assert after == before

@@ -84,6 +84,12 @@ class Shop:
         finally:
             connection.close()
 
+    def edit(self, statement: str) -> None:
+        """Somebody changes the shop's own database."""
+        with sqlite3.connect(self.database) as connection:
+            connection.execute(statement)
+        connection.close()
+
     def books(self, entity: str) -> list[dict[str, Any]]:
         """Records of the books, from the look-alike itself."""
         return self.sandbox.records(self.realm, entity)
@@ -150,3 +156,45 @@ def test_the_whole_shop_reaches_the_books_and_a_second_run_does_nothing(shop: Sh
     report = json.loads(audited.stdout)
     text = json.dumps(report)
     assert "471" in text, "59 clients and 412 invoices are compared"
+
+    life_goes_on(shop)
+
+
+def life_goes_on(shop: Shop) -> None:
+    """As the profile says: names follow the shop, invoices are frozen, and a person decides about the rest."""
+    accountant = shop.sandbox.connect(shop.realm)
+    (noted,) = accountant.query("select * from Invoice where DocNumber = '98'")
+    kept = {name: noted[name] for name in ("Id", "SyncToken", "CustomerRef")}
+    accountant.save(
+        "Invoice", {**kept, "sparse": True, "PrivateNote": "paid by card", "CustomerMemo": {"value": "Thanks"}}
+    )
+    shop.edit("UPDATE Customer SET LastName = 'Gonçalves da Silva' WHERE CustomerId = 1")
+    shop.edit("UPDATE InvoiceLine SET UnitPrice = 1.49 WHERE InvoiceId = 121")
+    shop.edit(
+        "UPDATE Invoice SET Total = (SELECT sum(UnitPrice * Quantity) FROM InvoiceLine WHERE InvoiceId = 121)"
+        " WHERE InvoiceId = 121"
+    )
+    shop.edit("DELETE FROM InvoiceLine WHERE InvoiceId = 143")
+    shop.edit("DELETE FROM Invoice WHERE InvoiceId = 143")
+    before = {i["DocNumber"]: Decimal(i["TotalAmt"]) for i in shop.books("Invoice")}
+    owned = shop.database.read_bytes()
+
+    run = shop.syncd("reconcile")
+    assert run.returncode == 3, run.stdout[-2000:] + run.stderr
+
+    assert "Luís Gonçalves da Silva" in {c["DisplayName"] for c in shop.books("Customer")}
+    invoices = {i["DocNumber"]: i for i in shop.books("Invoice")}
+    assert {number: Decimal(i["TotalAmt"]) for number, i in invoices.items()} == before, "no invoice was changed"
+    assert invoices["98"]["PrivateNote"] == "paid by card", "what the accountant wrote stays"
+    assert invoices["98"]["CustomerMemo"]["value"] == "Thanks"
+    held = json.loads(shop.syncd("held", "list", "--json").stdout)
+    assert sorted(each["label"] for each in held["held"]) == ["121", "143"], held
+    assert shop.database.read_bytes() == owned, "the shop's own database is never written"
+
+
+def test_the_page_shows_the_files_as_they_are() -> None:
+    page = (ROOT / "docs" / "write-a-profile.md").read_text(encoding="utf-8")
+    rules, mapping = (block.partition("```")[0] for block in page.split("```toml\n")[1:])
+    assert rules == (CONFIG.parent / "shop.toml").read_text(encoding="utf-8")
+    assert CONFIG.read_text(encoding="utf-8").endswith(mapping)
+    assert mapping.count("[company.source") == 8

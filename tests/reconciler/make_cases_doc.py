@@ -73,6 +73,7 @@ WORDS: dict[Answer, str] = {
     Answer.RECREATE_QBO: "create anew in QuickBooks",
     Answer.ORPHAN: "leave, keep the link",
     Answer.FORGET: "forget",
+    Answer.AWAIT: "wait until a person asks for it",
 }
 INTRODUCTION = """\
 # The cases

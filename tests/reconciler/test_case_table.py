@@ -121,7 +121,9 @@ def test_only_overlays_are_not_classified() -> None:
 # Columns "default" and "policy may say". Beyond the sheet: `record` in C14 (link two that differ in what the policy
 # gives to neither, such as the spelling of an item's name), `orphan` in C30, C31, C32 and C34 (the sheet's "unlink",
 # and what the ruddr profile picks), `withdraw_source` in C32 (a setting of C-R15), `by_owner` in C26 (the sheet's
-# "source / qbo", chosen field by field) and `record` (the name of an item, which is never written).
+# "source / qbo", chosen field by field) and `record` (the name of an item, which is never written); where a record goes
+# out only when a person asks for it, `await` in C22, C25 and C26, `push` in C25 (what QuickBooks changed beside it is
+# left there), and `orphan` in C33.
 ANSWERS = """
 C00 hold          -
 C01 hold          -
@@ -134,15 +136,15 @@ C15 hold          -
 C16 hold          create_qbo
 C20 none          -
 C21 hold          push pull
-C22 push          hold
+C22 push          hold await
 C23 by_owner      hold push record
 C24 rebase        -
-C25 hold          merge push
-C26 hold          by_owner push pull record
+C25 hold          merge push await
+C26 hold          by_owner push pull record await
 C30 hold          void_qbo deactivate_qbo delete_qbo orphan
 C31 hold          orphan void_qbo
 C32 hold          recreate_qbo orphan delete_source withdraw_source
-C33 hold          recreate_qbo
+C33 hold          recreate_qbo orphan
 C34 hold          void_source orphan
 C35 hold          -
 C36 forget        -

@@ -1,0 +1,173 @@
+"""Profile files: what they mean, and that every fault is named with file, key and reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from syncd.config import load_config
+from syncd.errors import ConfigError
+from syncd.model.records import Kind, Side, State
+from syncd.model.writes import Verb
+from syncd.profiles.updates import UPDATES
+from syncd.profiles.words import KINDS, KindWords, ProfileWords
+from syncd.reconciler.cases import ALLOWED
+from syncd.reconciler.policy import Answer, Case
+
+Write = Callable[..., Path]
+ROOT = Path(__file__).resolve().parents[2]
+SHOP = """\
+name = "shop"
+[kind.item]
+[kind.client]
+update = "source_wins"
+[kind.invoice]
+update = "frozen"
+"""
+
+
+@pytest.fixture
+def refused(write: Write, company_text: Callable[..., str], tmp_path: Path) -> Callable[..., list[str]]:
+    """What a profile file is refused for, with the configuration that names it."""
+
+    def tried(text: str, settings: str = "") -> list[str]:
+        (tmp_path / "shop.toml").write_text(text, encoding="utf-8")
+        company = company_text("acme", "1001").replace('"ruddr"', '"shop.toml"') + settings
+        with pytest.raises(ConfigError) as caught:
+            load_config(write(company=company), {})
+        return [problem.replace(f"{tmp_path}/", "") for problem in caught.value.problems]
+
+    return tried
+
+
+def test_a_file_stands_beside_the_configuration(write: Write, company_text: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(SHOP, encoding="utf-8")
+    config = load_config(write(company=company_text("acme", "1001").replace('"ruddr"', '"shop.toml"')), {})
+    policy = config.companies[0].policy()
+    assert policy.profile == "shop"
+    assert set(policy.kinds) == {Kind.ITEM, Kind.CLIENT, Kind.INVOICE}
+    assert policy.kinds[Kind.INVOICE].flows == {State.PUBLISHED}
+    assert policy.kinds[Kind.INVOICE].verbs[Side.QBO] == {Verb.CREATE}
+
+
+def test_a_changed_file_is_another_configuration(
+    write: Write, company_text: Callable[..., str], tmp_path: Path
+) -> None:
+    place = tmp_path / "shop.toml"
+    place.write_text(SHOP, encoding="utf-8")
+    path = write(company=company_text("acme", "1001").replace('"ruddr"', '"shop.toml"'))
+    before, again = load_config(path, {}), load_config(path, {})
+    place.write_text(SHOP.replace("frozen", "overwrite"), encoding="utf-8")
+    after = load_config(path, {})
+    assert before.companies[0] == again.companies[0]
+    assert before.companies[0] != after.companies[0], "the service has to notice when it reads its configuration again"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            SHOP.replace("update", "updates"),
+            "shop.toml: kind.invoice.updates: found an unknown key; expected perhaps update",
+        ),
+        (SHOP + "[kind.invoise]\n", "shop.toml: kind.invoise: found an unknown key; expected perhaps invoice"),
+        (SHOP + "[kind.expense]\n", "shop.toml: kind.expense: found an unknown key"),
+        (SHOP + "colour = 1\n", "shop.toml: kind.invoice.colour: found an unknown key"),
+        (SHOP.replace('"frozen"', '"iced"'), "shop.toml: kind.invoice.update: found 'iced'; expected 'qbo_wins', "),
+        (
+            SHOP.replace('"frozen"', '["frozen", "overwrite"]'),
+            "shop.toml: kind.invoice.update: found frozen and overwrite; expected one of qbo_wins, source_wins, "
+            "overwrite, frozen, manual: they contradict each other",
+        ),
+        (SHOP.replace('"shop"', '"My Shop"'), "shop.toml: name: found 'My Shop'"),
+        (SHOP.replace('name = "shop"\n', ""), "shop.toml: name: found nothing; expected a value"),
+        (
+            SHOP.replace("[kind.client]\n", "[kind.client]\nstates = []\n"),
+            "kind.client.states: found a list; expected no ",
+        ),
+        (SHOP + "states = []\n", "shop.toml: kind.invoice.states: found none; expected at least one state"),
+        (SHOP + 'states = ["void"]\n', "shop.toml: kind.invoice.states: found void; expected states that belong"),
+        (
+            SHOP + 'states = ["draft", "published"]\nsource_withdrawn = "delete"\n',
+            "kind.invoice.source_withdrawn: found 'delete'; expected nothing: drafts go out",
+        ),
+        (
+            SHOP + 'source_removed = "deactivate"\n',
+            "kind.invoice.source_removed: found 'deactivate'; expected delete, hold, leave, void: QuickBooks can do",
+        ),
+        (
+            SHOP.replace("[kind.client]\n", '[kind.client]\nsource_removed = "void"\n'),
+            "kind.client.source_removed: found 'void'; expected deactivate, hold, leave",
+        ),
+        (SHOP.replace("[kind.client]\n", '[kind.client]\nqbo_removed = "withdraw"\n'), "clients have no drafts"),
+        (SHOP.replace("[kind.client]\n", '[kind.client]\nqbo_voided = "void"\n'), "clients cannot be void"),
+        (SHOP + 'from_qbo = "import"\n', "kind.invoice.from_qbo: found 'import'; expected another word"),
+        (SHOP + 'goes_out = "when_needed"\n', "kind.invoice.goes_out: found 'when_needed'; expected always or never"),
+        (SHOP + 'goes_out = "never"\n', "kind.invoice.goes_out: found 'never'; expected another word, or from_qbo"),
+        (
+            SHOP + '[kind.payment]\ngoes_out = "never"\nfrom_qbo = "import"\nqbo_removed = "recreate"\n',
+            "kind.payment.qbo_removed: found 'recreate'; expected another word: goes_out says that none is ever sent",
+        ),
+        (
+            SHOP.replace("[kind.client]\n", "[kind.client]\nticks = true\n"),
+            "kind.client.ticks: found true; expected no",
+        ),
+        (
+            SHOP + 'returned = ["nummer"]\n',
+            "kind.invoice.returned: found nummer; expected fields of the kind invoice: ",
+        ),
+        (SHOP + 'match_on = ["title"]\n', "kind.invoice.match_on: found title; expected fields of the kind invoice: "),
+        (SHOP.replace("[kind.item]\n", '[kind.item]\nupdate = "frozen"\n'), "items are matched by name, never written"),
+        (
+            SHOP.replace('[kind.client]\nupdate = "source_wins"\n', ""),
+            "shop.toml: kind.invoice: found no [kind.client]; expected one, since a record of the kind invoice refers",
+        ),
+        ("name = ", "shop.toml is not valid TOML"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(refused: Callable[..., list[str]], text: str, said: str) -> None:
+    problems = refused(text)
+    assert any(said in problem for problem in problems), problems
+
+
+def test_every_fault_of_both_files_comes_at_once(refused: Callable[..., list[str]]) -> None:
+    text = SHOP.replace('"frozen"', '"iced"') + "[kind.invoise]\n"
+    problems = refused(text, '[company.settings]\non_qbo_delete = "unpublish"\ndefault_item = 3\n')
+    assert len(problems) == 4, problems
+    assert any(
+        "config.toml: company[0].settings.on_qbo_delete: found a setting; expected nothing: shop.toml says" in problem
+        for problem in problems
+    )
+
+
+def test_a_file_that_is_not_there(write: Write, company_text: Callable[..., str]) -> None:
+    with pytest.raises(ConfigError, match=r"There is no profile file .*shop\.toml\. See docs/write-a-profile\.md"):
+        load_config(write(company=company_text("acme", "1001").replace('"ruddr"', '"shop.toml"')), {})
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_is_said_the_table_of_cases_allows_it(kind: Kind, update: str) -> None:
+    words = KindWords.model_validate(
+        {"update": update, "source_removed": "leave", "qbo_removed": "leave", "qbo_voided": "leave"}
+    )
+    policy = ProfileWords.model_validate({"name": "any", "kind": {kind.value: words.model_dump()}}).policy()
+    answers = policy.kinds[kind].answers
+    assert {case: answer for case, answer in answers.items() if answer not in ALLOWED[case]} == {}
+    if update == "frozen" and not policy.kinds[kind].owners and kind is not Kind.ITEM:
+        assert Verb.UPDATE not in policy.kinds[kind].verbs.get(Side.QBO, frozenset())
+    assert answers.get(Case.SRC_GONE, Answer.ORPHAN) is Answer.ORPHAN
+
+
+def test_every_word_is_explained() -> None:
+    page = (ROOT / "docs" / "write-a-profile.md").read_text(encoding="utf-8")
+    keys = set(re.findall(r"^\| `(\w+)` \|", page.partition("Who is followed")[0], re.MULTILINE))
+    assert keys == set(KindWords.model_fields)
+    values = {
+        word for field in KindWords.model_fields.values() for word in re.findall(r"'(\w+)'", str(field.annotation))
+    }
+    assert {word for word in values if f"`{word}`" not in page} == {"bool"} & values
+    assert {*UPDATES, "import_when_needed", "withdraw"} <= values
