@@ -19,7 +19,7 @@ from syncd.model import values
 from syncd.model.lens import SOMETIMES, Lens, Projection, differing
 from syncd.model.observations import Flawed, Observation, Present
 from syncd.model.records import CreditApplication, Invoice, Kind, Payment, Record, Side, State
-from syncd.model.references import label, pending, references
+from syncd.model.references import label, owner_of, pending, references
 from syncd.model.spec import SPECS
 from syncd.model.values import Canonical
 from syncd.reconciler import explain
@@ -182,7 +182,9 @@ class Auditor:
         if link is not None and link.state is LinkState.ORPHANED:
             self._orphan(link, flowing=flowing, there=briefs.get(link.qbo_id))
         if link is None or link.state is not LinkState.LINKED:
-            needed = not policy.when_needed and policy.sends(record)
+            owner = owner_of(record)
+            at_home = owner is not None and not self._links.to_qbo(*owner)
+            needed = not policy.when_needed and policy.sends(record) and not at_home
             self._waiting += flowing and needed and (link is None or link.state is LinkState.TOMBSTONED)
             return
         self._compared += 1

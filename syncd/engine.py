@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from syncd import log
+from syncd.attached import AttachedSource
 from syncd.audit import Auditor
 from syncd.checkup import check_books
 from syncd.clock import Clock
@@ -41,7 +42,7 @@ from syncd.reconciler.plan import Operation, Plan
 from syncd.reconciler.policy import Limits, Policy
 from syncd.reloading import slots_of
 from syncd.report import AuditReport, CycleReport, CycleRequest
-from syncd.sources.base import Finding, Source
+from syncd.sources.base import FileStore, Finding, Source
 from syncd.sources.registry import open_source
 from syncd.state.store import Store
 from syncd.state.values import OPEN_JOURNAL_STATES, LinkState
@@ -101,6 +102,7 @@ class Engine:
         )
 
         source = open_source(company.source)
+        itself: object = source
         rules = company.policy()
         if Kind.PURCHASE in rules.kinds and Kind.EXPENSE in source.capabilities():
             source = PayablesSource(
@@ -110,6 +112,11 @@ class Engine:
             source = BillingSource(
                 source, settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
             )
+        offered = Kind.ATTACHMENT in rules.kinds and Kind.ATTACHMENT in source.capabilities()
+        if offered and isinstance(itself, FileStore):
+            files = AttachedSource(source, itself, partial(_files_linked, store, company.name))
+            books.take_files_from(files.content)
+            source = files
         if rules.contact_emails or settings.tax_mode == "line":
             source = PresentedSource(source, settings, contact_emails=rules.contact_emails)
         policy = _for_source(rules, source, company.limits)
@@ -346,6 +353,16 @@ def _sent_as(store: Store, company: str, ids: Collection[str]) -> dict[str, Kind
         intent = entry.intent
         if intent.kind in MADE and intent.verb is Verb.CREATE and intent.source_id in ids:
             found.setdefault(intent.source_id, intent.kind)
+    return found
+
+
+def _files_linked(store: Store, company: str) -> dict[str, bool]:
+    """The files that are in QuickBooks; and those that may be there any moment, which nobody knows yet."""
+    found = dict.fromkeys(store.linked_ids(company, Kind.ATTACHMENT, Side.SOURCE), True)
+    for entry in store.open_entries(company):
+        intent = entry.intent
+        if intent.kind is Kind.ATTACHMENT and intent.verb is Verb.CREATE and intent.source_id not in found:
+            found[intent.source_id] = False
     return found
 
 

@@ -26,7 +26,7 @@ from syncd.namesakes import namesakes
 from syncd.reconciler.policy import Answer, Case, Owner, Policy
 from syncd.scene import Scene
 from syncd.seen import BooksReader, Seen, Slot
-from syncd.sources.base import Source
+from syncd.sources.base import Source, WithFiles
 
 Name = tuple[Kind, str]
 """A record by one side's id."""
@@ -48,12 +48,35 @@ class Needs:
 
     def bring(self) -> None:
         """Read what is missing into the scene."""
+        self._bring_along()
         self._bring_imported()
         self._bring_twins()
         self._bring_same_names()
         self._bring_namesakes()
         self._bring_needed()
         self._bring_unsettled()
+
+    # ---- what belongs to records that are looked at
+
+    def _bring_along(self) -> None:
+        """Files of the documents that are looked at: they go to QBO with them, and leave it with them."""
+        kinds = [kind for kind in self._policy.kinds if SPECS[kind].along]
+        if not kinds or not isinstance(self._source, WithFiles):
+            return
+        owners = {
+            (kind, source_id)
+            for (kind, source_id, _), seen in self._scene.seen.items()
+            if source_id and kind in SPECS[kinds[0]].needs and seen.source is not None
+        }
+        found = self._source.files_of(sorted(owners)) if owners else {}
+        for kind in kinds:
+            self._scene.load(kind, source_ids=found)
+            for source_id, observation in found.items():
+                seen = self._scene.seen[self._scene.slot(kind, source_id=source_id)]
+                seen.source = seen.source or observation
+            slots = [slot for slot, seen in self._scene.seen.items() if slot[0] is kind and seen.link is not None]
+            self._scene.read_books(kind, [slot for slot in slots if self._scene.seen[slot].qbo is None])
+        self._scene.load_references(Side.SOURCE)
 
     # ---- what records of QBO refer to
 

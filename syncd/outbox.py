@@ -17,6 +17,7 @@ from syncd.model.lens import differing
 from syncd.model.observations import Problem
 from syncd.model.records import Invoice, Kind, Record, Side
 from syncd.model.references import is_name
+from syncd.model.spec import SPECS
 from syncd.model.writes import Outcome, Verb, WireWrite
 from syncd.ports import BooksWriter, Journal
 from syncd.qbo.codec import Unencodable
@@ -91,7 +92,9 @@ class Outbox:
             except Unencodable as error:
                 self._unencodable(tally, operation, entry.id, error.problems)
         self._settle(tally)
-        return Parcel(operations, _as_batch(writes)) if writes else None, len(chunk) - len(writes)
+        if writes and not SPECS[chunk[0].kind].alone:
+            writes = _as_batch(writes)
+        return Parcel(operations, writes) if writes else None, len(chunk) - len(writes)
 
     def launch(self, parcel: Parcel | None) -> Flight | None:
         """Mark as sent, durably, and let it go."""

@@ -103,6 +103,7 @@ class Rounds:
             links=run.links,
             lens=lens_of(parts, run.facts),
             settler=self._settler(),
+            now=parts.clock.now(),
         )
         return recovery.run(entries)
 

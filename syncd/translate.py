@@ -8,6 +8,7 @@ import msgspec
 
 from syncd.model.records import (
     Allocation,
+    Attachment,
     Bill,
     CreditApplication,
     CreditNote,
@@ -57,7 +58,7 @@ def in_qbo_ids(record: Record, to_qbo: ToSide) -> Record:
 def _documents(record: Record, other: ToSide) -> Record:
     """Parties and other documents by the ids of the other side."""
     match record:
-        case Invoice() | Estimate() | CreditNote():
+        case Project() | Invoice() | Estimate() | CreditNote():
             return msgspec.structs.replace(record, client=other(Kind.CLIENT, record.client))
         case Payment():
             used = tuple(CreditUse(other(Kind.CREDIT_NOTE, part.credit_note), part.amount) for part in record.credits)
@@ -76,8 +77,8 @@ def _documents(record: Record, other: ToSide) -> Record:
             )
         case Bill() | Purchase() | PurchaseOrder():
             return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor) if record.vendor else "")
-        case Project():
-            return msgspec.structs.replace(record, client=other(Kind.CLIENT, record.client))
+        case Attachment() if record.owner_kind:
+            return msgspec.structs.replace(record, owner=other(Kind(record.owner_kind), record.owner))
         case _:
             return record
 

@@ -11,7 +11,7 @@ import click
 KINDS = (
     *("item", "tax_code", "payment_method", "category", "client", "project", "vendor", "estimate", "invoice"),
     *("credit_note", "payment", "credit_application", "expense", "bill"),
-    *("purchase", "purchase_order"),
+    *("purchase", "purchase_order", "attachment"),
 )
 """Values of ``Kind`` (spelt out: the model is not loaded for ``--help``; a test compares the two)."""
 SIDES = ("source", "qbo")

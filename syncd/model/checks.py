@@ -16,6 +16,7 @@ from syncd.model.observations import Problem
 from syncd.model.records import (
     UNSET,
     Allocation,
+    Attachment,
     Bill,
     Bought,
     Client,
@@ -35,7 +36,15 @@ from syncd.model.records import (
     Vendor,
 )
 from syncd.model.references import is_text
-from syncd.model.spec import LINE_LIMIT, NAME_LIMIT, NUMBER_LIMIT, TAXABLE_LINE_LIMIT
+from syncd.model.spec import (
+    ATTACHMENT_LIMIT,
+    CONTENT_TYPES,
+    FILE_NAME_LIMIT,
+    LINE_LIMIT,
+    NAME_LIMIT,
+    NUMBER_LIMIT,
+    TAXABLE_LINE_LIMIT,
+)
 from syncd.model.values import AMOUNT_LIMIT, addresses, has_control_characters, is_currency_code, round_money, text
 
 _ZERO = Decimal(0)
@@ -65,6 +74,8 @@ def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Pro
             found = _purchase(record, facts, settings)
         case PurchaseOrder():
             found = _purchase_order(record, facts)
+        case Attachment():
+            found = _attachment(record)
         case _:
             found = []
     return tuple(found)
@@ -595,6 +606,38 @@ def _bill(record: Bill, facts: BooksFacts) -> list[Problem]:
                 "Put the refund on a report with other expenses, or enter a vendor credit in QuickBooks.",
             )
         )
+    return found
+
+
+def _attachment(record: Attachment) -> list[Problem]:
+    """What QBO would refuse after all of it has been sent (protocol.md 11)."""
+    found = []
+    name = text(record.file_name)
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    if ending not in CONTENT_TYPES:
+        found.append(
+            _problem(
+                "file-kind",
+                "file_name",
+                f"QuickBooks takes no files of this kind ({ending or 'no ending'}).",
+                f"Attach it as one of {', '.join(sorted(CONTENT_TYPES))}.",
+            )
+        )
+    if len(name) > FILE_NAME_LIMIT or has_control_characters(name) or "\n" in name:
+        found.append(
+            _problem("file-name", "file_name", "QuickBooks does not take the file's name.", "Rename it in the source.")
+        )
+    if record.size > ATTACHMENT_LIMIT:
+        found.append(
+            _problem(
+                "file-large",
+                "size",
+                f"The file has {record.size:,} bytes; QuickBooks takes {ATTACHMENT_LIMIT:,} at most.",
+                "Attach a smaller one in the source, or split it.",
+            )
+        )
+    elif not record.size:
+        found.append(_problem("file-empty", "size", "The file is empty.", "Attach it anew in the source."))
     return found
 
 

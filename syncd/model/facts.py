@@ -131,6 +131,8 @@ class Settings(msgspec.Struct, frozen=True):
     """What an approved expense becomes: money already spent (B-38), what is owed, or as its own mark says (C-B7)."""
     purchase_orders: bool = False
     """Whether purchase orders go to QBO (B-44); takes the plan Plus."""
+    attachments: bool = True
+    """Whether files go along with their documents (B-28, B-39), where the source has them."""
     allow_tax_drop: bool = False
     allow_discount_drop: bool = False
     sync_start_date: date | None = None

@@ -20,6 +20,7 @@ from syncd.model.records import (
     UNSET,
     Address,
     Allocation,
+    Attachment,
     Bill,
     BillLine,
     Bought,
@@ -67,7 +68,7 @@ Projection = dict[str, Canonical]
 Refs = Callable[[Kind, str], str]
 """Turns an id of the source into the id that QBO knows the record by; ``pending`` ids stand for records to come."""
 
-SOMETIMES = frozenset({"by_mark", "expenses", "paid", "reimbursed", "tax_rate", "transaction_number"})
+SOMETIMES = frozenset({"by_mark", "digest", "expenses", "paid", "reimbursed", "tax_rate", "transaction_number"})
 """Fields that a projection has only where its side tells them."""
 AMOUNT_COLUMN = 4
 """Place of the amount in a projected line, of whatever kind."""
@@ -106,6 +107,7 @@ class Lens:
             Kind.BILL: self._bill,
             Kind.PURCHASE: self._purchase,
             Kind.PURCHASE_ORDER: self._purchase_order,
+            Kind.ATTACHMENT: self._attachment,
         }
 
     def source(self, kind: Kind, record: Record, refs: Refs) -> Projection:
@@ -315,6 +317,20 @@ class Lens:
         full["due_date"] = record.due_date.isoformat() if record.due_date is not UNSET else ""
         full["notes"] = values.cut(_text(record.notes), MEMO_LIMIT)
         return self._keep(Kind.PURCHASE_ORDER, full)
+
+    def _attachment(self, record: Attachment, refs: Refs | None) -> Projection:
+        owner = record.owner
+        if refs is not None and record.owner_kind:
+            owner = refs(Kind(record.owner_kind), owner)
+        full: Projection = {
+            "owner_kind": record.owner_kind,
+            "owner": owner,
+            "file_name": values.text(record.file_name),
+            "size": str(record.size),
+        }
+        if record.digest:  # of a file that a person attached in QBO it is not known
+            full["digest"] = record.digest
+        return self._keep(Kind.ATTACHMENT, full)
 
     def _bought(self, record: Bought, refs: Refs | None, rows: Sequence[tuple[str, ...]]) -> Projection:
         resolve = refs or _same

@@ -21,6 +21,7 @@ __all__ = [
     "UNSET",
     "Address",
     "Allocation",
+    "Attachment",
     "Bill",
     "BillLine",
     "Bought",
@@ -79,6 +80,7 @@ class Kind(StrEnum):
     BILL = "bill"
     PURCHASE = "purchase"
     PURCHASE_ORDER = "purchase_order"
+    ATTACHMENT = "attachment"
 
 
 class State(StrEnum):
@@ -479,6 +481,24 @@ class PurchaseOrder(msgspec.Struct, frozen=True, tag="purchase_order", omit_defa
     external_id: str = ""
 
 
+class Attachment(msgspec.Struct, frozen=True, tag="attachment", omit_defaults=True):
+    """A file that belongs to a document; QBO's Attachable (entities.md 7, B-28, B-39).
+
+    ``owner`` is the document's id on its side, ``owner_kind`` its kind (empty: none that syncd knows). ``digest`` is
+    the SHA-256 of the content, empty where it is not known; the content itself is never part of the record. ``path``
+    is where the source keeps it, where that is no column. ``hangs_on`` counts the documents it belongs to (QBO only).
+    """
+
+    id: str
+    owner_kind: str
+    owner: str
+    file_name: str
+    size: int = 0
+    digest: str = ""
+    path: str = ""
+    hangs_on: int = 1
+
+
 Bought: TypeAlias = Bill | Purchase | PurchaseOrder
 """Documents of vendors, with lines that name accounts."""
 Named: TypeAlias = Item | TaxCode | PaymentMethod | Category | Project
@@ -503,4 +523,5 @@ Record: TypeAlias = (
     | Bill
     | Purchase
     | PurchaseOrder
+    | Attachment
 )

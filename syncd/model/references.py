@@ -10,6 +10,7 @@ from typing import Any
 from syncd.model import values
 from syncd.model.facts import Settings
 from syncd.model.records import (
+    Attachment,
     Bill,
     BillLine,
     Category,
@@ -108,6 +109,27 @@ def method_key(payment: Payment) -> str:
     return "" if key == DEFAULT_KEY else key
 
 
+def owner_of(record: Record) -> Reference | None:
+    """The document that a file belongs to; None for other records, and where its kind is not known."""
+    if isinstance(record, Attachment) and record.owner_kind and record.owner:
+        return (Kind(record.owner_kind), record.owner)
+    return None
+
+
+_CONTENT = "@"
+
+
+def file_id(row: str, digest: str) -> str:
+    """The id of a file in the source: its row and its content. Other content is another file, which takes the place of
+    the one before: uploaded first, then the one before is deleted."""
+    return f"{row}{_CONTENT}{digest[:16]}"
+
+
+def file_row(source_id: str) -> str:
+    """The row that a file's id names, whatever its content."""
+    return source_id.rpartition(_CONTENT)[0] or source_id
+
+
 def is_text(line: Line) -> bool:
     """A line of text only, without item, quantity and amount; QBO keeps it as such (entities.md 4.1)."""
     quantity = line.quantity if isinstance(line.quantity, Decimal) else ZERO
@@ -160,24 +182,26 @@ def qbo_references(record: Record) -> frozenset[Reference]:
 
 def _documents(record: Record) -> set[Reference]:
     """Those references that are ids on either side: parties and other documents."""
+    found: set[Reference] = set()
     match record:
-        case Project():
-            return {(Kind.CLIENT, record.client)} if record.client else set()
+        case Project() if record.client:
+            found = {(Kind.CLIENT, record.client)}
         case Invoice() | Estimate() | CreditNote():
-            return _whose(record)
+            found = _whose(record)
         case Payment():
             found = _whose(record)
             found |= {(Kind.INVOICE, part.invoice) for part in record.allocations}
-            return found | {(Kind.CREDIT_NOTE, part.credit_note) for part in record.credits}
+            found |= {(Kind.CREDIT_NOTE, part.credit_note) for part in record.credits}
         case CreditApplication():
             found = _whose(record)
             if record.credit_note:  # a void one in QBO names none any more
                 found.add((Kind.CREDIT_NOTE, record.credit_note))
-            return found | {(Kind.INVOICE, part.invoice) for part in record.allocations}
-        case Bill() | Purchase() | PurchaseOrder():
-            return {(Kind.VENDOR, record.vendor)} if record.vendor else set()
-        case _:
-            return set()
+            found |= {(Kind.INVOICE, part.invoice) for part in record.allocations}
+        case Bill() | Purchase() | PurchaseOrder() if record.vendor:
+            found = {(Kind.VENDOR, record.vendor)}
+        case Attachment() if (owner := owner_of(record)) is not None:
+            found = {owner}
+    return found
 
 
 def _whose(record: Form | Payment | CreditApplication) -> set[Reference]:
@@ -238,6 +262,8 @@ def label(record: Record) -> str:
             return record.reference if isinstance(record.reference, str) and record.reference else f"#{record.id}"
         case CreditApplication() | Expense() | Bill() | Purchase():
             return f"#{record.id}"
+        case Attachment():
+            return record.file_name or f"#{record.id}"
 
 
 def applies_credit_only(record: Record) -> bool:

@@ -29,6 +29,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     change feed is asked for it. ``siblings``: kinds that are the same entity in QBO. ``marks``: fields that are kept in
     agreement only where a profile says so. ``derived``: those of them that nobody writes to QBO, because there they
     follow from other records (whether an invoice is paid).
+    ``along``: it belongs to another
+    record, goes to QBO only after that, and leaves QBO with it. ``alone``: each write of it travels by itself.
     """
 
     kind: Kind
@@ -48,6 +50,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     siblings: tuple[Kind, ...] = ()
     marks: tuple[str, ...] = ()
     derived: tuple[str, ...] = ()
+    along: bool = False
+    alone: bool = False
     plural: str = ""
 
 
@@ -244,7 +248,7 @@ _SPECS = (
     KindSpec(
         kind=Kind.PURCHASE_ORDER,
         fields=("number", "vendor", "date", "due_date", "currency", "lines", "total", "notes"),
-        line_fields=("item", "category", "project", "description", "quantity", "rate", "amount"),
+        line_fields=("category", "description", "project", "item", "amount", "quantity", "rate"),
         needs=(Kind.VENDOR, Kind.ITEM, Kind.CATEGORY, Kind.PROJECT),
         money_fields=("currency", "lines", "total"),
         decisive=("vendor", "date"),
@@ -253,6 +257,17 @@ _SPECS = (
         fixed=("currency",),
         transaction=True,
         plural="purchase orders",
+    ),
+    KindSpec(
+        kind=Kind.ATTACHMENT,
+        fields=("owner_kind", "owner", "file_name", "size", "digest"),
+        needs=(Kind.INVOICE, Kind.CREDIT_NOTE, Kind.BILL, Kind.PURCHASE, Kind.PURCHASE_ORDER),
+        decisive=("owner_kind", "owner", "size"),
+        transaction=True,
+        watched=False,
+        along=True,
+        alone=True,
+        plural="attachments",
     ),
 )
 
@@ -273,6 +288,32 @@ NO_COUNTERPART = "-"
 DEFAULT_KEY = "default"
 """The id of what a document names not at all: the settings say what stands for it (R-23, R-101)."""
 PAYMENT_NOTES_LIMIT = 4000
+ATTACHMENT_LIMIT = 99_000_000
+"""Bytes of a file: an upload may have 100 MB in all, with what is said about the file (protocol.md 11)."""
+FILE_NAME_LIMIT = 1000
+CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "ai": "application/postscript",
+        "csv": "text/csv",
+        "doc": "application/msword",
+        "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "eps": "application/postscript",
+        "gif": "image/gif",
+        "jpeg": "image/jpeg",
+        "jpg": "image/jpeg",
+        "ods": "application/vnd.oasis.opendocument.spreadsheet",
+        "pdf": "application/pdf",
+        "png": "image/png",
+        "rtf": "text/rtf",
+        "tif": "image/tiff",
+        "txt": "text/plain",
+        "xls": "application/vnd.ms-excel",
+        "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "xml": "text/xml",
+    }
+)
+"""The sorts of files that QBO takes, by the end of their names (protocol.md 11), with what they are called on the wire.
+"""
 MEMO_LIMIT = 4000
 """Memo of a purchase order (entities.md 6.5)."""
 REFERENCE_LIMIT = 21

@@ -24,7 +24,30 @@ def kinds(settings: Settings) -> dict[Kind, KindPolicy]:
     }
     if settings.purchase_orders:  # B-44
         found[Kind.PURCHASE_ORDER] = overwritten("number", "vendor", "date", "total")
+    if settings.attachments:
+        found[Kind.ATTACHMENT] = attachment()
     return found
+
+
+def attachment() -> KindPolicy:
+    """B-28, B-39: files go along with their documents, and leave QuickBooks with them or when the source removes them.
+    One of the same name and size on the same document is the same file. What people removed in QuickBooks stays away
+    until the source changes it."""
+    return KindPolicy(
+        flows=_LIVE,
+        default_owner=Owner.SOURCE,
+        answers={
+            Case.QBO_EDITED: Answer.RECORD,
+            Case.CONFLICT: Answer.PUSH,
+            Case.MERGEABLE: Answer.PUSH,
+            Case.SRC_GONE: Answer.DELETE_QBO,
+            Case.QBO_GONE: Answer.ORPHAN,
+            Case.QBO_GONE_SRC_EDITED: Answer.RECREATE_QBO,
+        },
+        verbs={Side.QBO: _ALL},
+        match_on=("owner_kind", "owner", "file_name", "size"),
+        overwrites=True,
+    )
 
 
 def category() -> KindPolicy:

@@ -58,6 +58,9 @@ _MATCH_ON: Mapping[Kind, tuple[str, ...]] = {
     Kind.PAYMENT: ("client", "date", "amount", "allocations", "credits"),
     Kind.CREDIT_APPLICATION: ("client", "credit_note", "allocations"),
     Kind.BILL: ("vendor", "date", "total", "lines"),
+    Kind.PURCHASE: ("vendor", "date", "total", "lines"),
+    Kind.PURCHASE_ORDER: ("number", "vendor", "date", "total"),
+    Kind.ATTACHMENT: ("owner_kind", "owner", "file_name", "size"),
 }
 """What makes an unlinked record of either side the same, where a file does not say; of lists: name and currency."""
 FORMS = frozenset({Kind.ESTIMATE, Kind.INVOICE, Kind.CREDIT_NOTE})

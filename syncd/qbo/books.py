@@ -99,9 +99,14 @@ class Books:
         self._feed = ChangeFeed(self._transport, self._listing, config, clock, self.server_time)
         self._finder = Finder(self._lookups, self._listing, self.facts, self.decode, settings)
         self._recovery = Recovery(self._listing, self.decode, self._read_urgent)
-        self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget)
+        self._content: Callable[[str], bytes | None] = lambda _: None
+        self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget, self._content_of)
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-sender")
         self._reading: tuple[BooksFacts, Reading] | None = None
+
+    def take_files_from(self, content: Callable[[str], bytes | None]) -> None:
+        """Where the content of files comes from, by the source's id; None for one that is not as it was."""
+        self._content = content
 
     def close(self) -> None:
         """Give back connections. What was posted is waited for."""
@@ -278,6 +283,7 @@ class Books:
             body=wire.encode(self._body(kind, verb, record, wishes, former)),
             request_id=request_id,
             qbo_id=qbo_id,
+            file=record.id if SPECS[kind].along and verb is Verb.CREATE and record is not None else "",
         )
 
     def _mail(self, kind: Kind, qbo_id: str, journal_id: str, request_id: str) -> WireWrite:
@@ -316,6 +322,9 @@ class Books:
         if kind is Kind.CLIENT and self._settings.project_as == "sub_customer":
             return not CODECS[Kind.PROJECT].takes(row)
         return CODECS[kind].takes(row)
+
+    def _content_of(self, file: str) -> bytes | None:
+        return self._content(file)
 
     def _send_first(self, writes: Sequence[WireWrite]) -> list[Outcome]:
         began = self._clock.now()

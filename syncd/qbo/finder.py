@@ -16,6 +16,7 @@ from syncd.errors import QboUnavailable
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Flawed, Present, Unknown
 from syncd.model.records import (
+    Attachment,
     Bill,
     CreditApplication,
     Form,
@@ -33,6 +34,7 @@ from syncd.model.writes import Refused
 from syncd.qbo import candidates
 from syncd.qbo.candidates import Fetcher, Keys, Rows, folded, index
 from syncd.qbo.codec import CODECS
+from syncd.qbo.codec.attachable import ENTITIES
 from syncd.qbo.codec.credit_application import memos_of
 from syncd.qbo.lookup import Lookups
 from syncd.qbo.query import Listing
@@ -81,6 +83,7 @@ class Finder:
             Kind.BILL: self._bills,
             Kind.PURCHASE: self._purchases,
             Kind.PURCHASE_ORDER: self._purchases,
+            Kind.ATTACHMENT: self._attachments,
         }
 
     def find(self, kind: Kind, probes: Sequence[Record]) -> dict[str, Found]:
@@ -274,6 +277,26 @@ class Finder:
                 matches += by_number.get(folded(_number(probe)), ())
             known = bool(probe.vendor) or bool(_number(probe))
             found[probe.id] = self._decoded(kind, rows, dict.fromkeys(matches)) if known else unknown
+        return found
+
+    def _attachments(self, kind: Kind, probes: Sequence[Attachment]) -> dict[str, Found]:
+        """Those that hang on the same document; nothing hangs on one that is not in QBO yet."""
+        there = {probe.id: (ENTITIES[Kind(probe.owner_kind)], probe.owner) for probe in probes if probe.owner}
+        rows = self._fetcher.rows(CODECS[kind].entity, candidates.files_of(there.values())) if there else {}
+        if isinstance(rows, Unknown):
+            return {probe.id: rows for probe in probes}
+        files = [self._decode(kind, row) for _, row in rows.values() if CODECS[kind].takes(row)]
+        found: dict[str, Found] = {probe.id: () for probe in probes}
+        for name, (entity, owner) in there.items():
+            found[name] = tuple(
+                each
+                for each in files
+                if isinstance(each, Present)
+                and isinstance(each.record, Attachment)
+                and each.record.owner == owner
+                and each.record.owner_kind
+                and ENTITIES[Kind(each.record.owner_kind)] == entity
+            )
         return found
 
     def _decoded(self, kind: Kind, rows: Rows, matches: Iterable[str]) -> tuple[Present | Flawed, ...]:

@@ -17,6 +17,7 @@ from syncd.model.records import Kind
 from syncd.model.values import text
 from syncd.model.writes import Verb, WireWrite
 from syncd.qbo import query, wire
+from syncd.qbo.candidates import on_document
 from syncd.qbo.codec import CODECS, PARTIES
 from syncd.qbo.codec.bought import ACCOUNT_LINE, ITEM_LINE
 from syncd.qbo.codec.lines import Detail, detail_of
@@ -87,6 +88,8 @@ class Recovery:
 
 
 def _conditions(kind: Kind, body: Json) -> tuple[str, ...]:
+    if kind is Kind.ATTACHMENT:
+        return on_document(*_hangs_on(body))
     if kind in _NAMES:
         name = str(body[_NAMES[kind]])
         return (query.among(_NAMES[kind], (name, name + DELETED_SUFFIX)),)
@@ -102,6 +105,9 @@ def _conditions(kind: Kind, body: Json) -> tuple[str, ...]:
 def _is_ours(kind: Kind, body: Json, row: Raw) -> bool:
     """Whether what was sent and what is there are the same document, as far as QBO leaves a field as it was sent."""
     there = wire.decode_object(row)
+    if kind is Kind.ATTACHMENT:
+        same = there.get("FileName") == body["FileName"] and _hangs_on(there) == _hangs_on(body)
+        return same and there.get("Tag", body["Tag"]) == body["Tag"]  # whether QBO keeps the mark is not recorded
     if kind in _NAMES:
         return text(str(there.get(_NAMES[kind], "")).removesuffix(DELETED_SUFFIX)) == text(body[_NAMES[kind]])
     party = _party(kind)
@@ -120,6 +126,13 @@ _BY_DAY = frozenset({Kind.PURCHASE, Kind.PURCHASE_ORDER})
 
 def _party(kind: Kind) -> str:
     return _PARTY.get(kind, "CustomerRef")
+
+
+def _hangs_on(attachable: Json) -> tuple[str, str]:
+    """The document that a file hangs on first: type and id."""
+    refs = attachable.get("AttachableRef") or [{}]
+    owner = refs[0].get("EntityRef") or {}
+    return str(owner.get("type", "")), str(owner.get("value", ""))
 
 
 def _received(payment: Json) -> tuple[object, ...]:

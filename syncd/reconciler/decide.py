@@ -9,7 +9,8 @@ import msgspec
 
 from syncd.model.observations import Absent, Flawed, Present, Unchanged
 from syncd.model.records import Kind, Record
-from syncd.model.references import dates_of, label
+from syncd.model.references import dates_of, label, owner_of
+from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.imports import comes_in
@@ -45,6 +46,8 @@ class Decider:
                 if _only_in_qbo(entry) and isinstance(entry.qbo, Present)
             ),
         )
+        if SPECS[kind].along:
+            entries = self._with_owners(entries)
         coming = {e.qbo.record.id for e in entries if isinstance(e.qbo, Present) and self._comes(e, policy)}
         for entry in entries:
             if is_left_alone(entry):
@@ -64,6 +67,21 @@ class Decider:
         """Whether a record that only QBO has may come into the source: then what fits it there is looked at as well,
         although nothing needs it."""
         return _only_in_qbo(entry) and comes_in(entry, policy, self._view)
+
+    def _with_owners(self, entries: Sequence[Entry]) -> list[Entry]:
+        """What belongs to a document comes and goes with it: it stays home until that is in QuickBooks, and is as good
+        as gone from the source once that leaves. The gone last: what takes their place goes first."""
+        kept: list[Entry] = []
+        for entry in entries:
+            owner = owner_of(entry.source.record) if isinstance(entry.source, Present) else None
+            if not isinstance(entry.source, Present) or (owner is not None and self.planned.stays_there(owner)):
+                kept.append(entry)
+            elif entry.known is not None and entry.known.state == "linked":
+                gone = Absent(entry.known.source_id, ("the document that it belongs to leaves QuickBooks",))
+                kept.append(msgspec.structs.replace(entry, source=gone))
+            else:
+                self.planned.unchanged += 1
+        return sorted(kept, key=lambda entry: isinstance(entry.source, Absent))
 
     def _stays_home(self, seen: Look, policy: KindPolicy, *, needed: bool) -> bool:
         """Whether the record is none of QuickBooks' business: a draft never sent, or nothing that anybody needs."""

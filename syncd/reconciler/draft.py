@@ -82,7 +82,14 @@ class Draft:
         if known is None or (side is Side.QBO and partner is None):
             self._hold("it must be read once more before it can be removed", wait=True)
             return
-        self._out.append(self._operation(side, verb, reason, record=record, money=self._money(record)))
+        after: tuple[str, ...] = ()
+        if self._spec.along:
+            after, held = self._planned.instead_of(self._kind, known.source_id)
+            if held:
+                self._hold("stays until what takes its place is in QuickBooks", wait=True)
+                return
+            after += self._planned.removal_with(record) if record is not None else ()
+        self._out.append(self._operation(side, verb, reason, record=record, after=after, money=self._money(record)))
 
     def _record_difference(self) -> None:
         """Remember that the two differ, and leave it at that."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from syncd.model.observations import Present
 from syncd.model.records import Kind, Side
+from syncd.model.references import file_row
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.entries import View
@@ -146,13 +147,30 @@ def _allowed_removals(kind: Kind, view: View) -> int:
     return max(limit, view.overrides.allow_removals.get(kind, 0))
 
 
+def _of_its_own(removals: Sequence[Operation], doing: Sequence[Operation]) -> list[Operation]:
+    """Removals that remove something for good: not of a file in whose place another one is uploaded, nor of what goes
+    with the document that it belongs to, which is counted itself (re-keys are netted out, correctness.md 3)."""
+    made = {(o.kind, file_row(o.source_id)) for o in doing if o.verb is Verb.CREATE and o.side is Side.QBO}
+    gone = {(o.kind.value, o.qbo_id) for o in doing if o.verb in DESTRUCTIVE_VERBS and o.side is Side.QBO}
+    return [
+        o
+        for o in removals
+        if not SPECS[o.kind].along
+        or (
+            (o.kind, file_row(o.source_id)) not in made
+            and (o.qbo_base.get("owner_kind"), o.qbo_base.get("owner")) not in gone
+        )
+    ]
+
+
 def _vanished(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     """Many linked records are missing from one side at once: no removal of that kind, whatever the policy says; and
     what is new there is not created on the other side, for it may be the same records under other keys."""
-    for (side, kind), missing in view.rails.missing.items():
+    for (side, kind), absent in view.rails.missing.items():
         linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
         members = [operation for operation in doing if operation.kind is kind]
         stops = [operation for operation in members if operation.verb in _VANISHING]
+        missing = absent - (len(stops) - len(_of_its_own(stops, doing)))
         anew = [o for o in members if o.verb is Verb.CREATE and o.side not in (side, Side.STATE)]
         # Where the policy holds them all, there is nothing to stop: the holds say it, and a halt would last for ever.
         if missing > allowed and stops:
@@ -174,6 +192,7 @@ def _removals(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     and ten there removes twenty."""
     for kind in SPECS:
         removals = [operation for operation in doing if operation.kind is kind and operation.verb in DESTRUCTIVE_VERBS]
+        removals = _of_its_own(removals, doing)
         linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
         before = view.rails.removed.get(kind, 0)
         if removals and before + len(removals) > allowed:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.references import is_name, is_pending, label, pending, qbo_references, references
+from syncd.model.references import (
+    file_row,
+    is_name,
+    is_pending,
+    label,
+    owner_of,
+    pending,
+    qbo_references,
+    references,
+)
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.imports import imported
@@ -35,6 +44,8 @@ class Planned:
         self._linking: dict[tuple[Kind, str], Operation] = {}
         self._linked_back: dict[tuple[Kind, str], Operation] = {}
         self._creating: dict[tuple[Kind, str], str] = {}
+        self._removing: dict[tuple[Kind, str], str] = {}
+        self._removing_there: dict[tuple[Kind, str], str] = {}
         self._coming: dict[tuple[Kind, str], str] = {}
         self._concerned: set[tuple[Kind, str]] = set()
         self._held: dict[tuple[Kind, str], Operation] = {}
@@ -75,6 +86,23 @@ class Planned:
         """Whether something is done about this record of QBO already."""
         return (kind, qbo_id) in self._concerned
 
+    def stays_there(self, owner: tuple[Kind, str]) -> bool:
+        """Whether a document is in QBO, or about to be, and not about to go: then what belongs to it is there, too."""
+        return owner not in self._removing and (owner in self._creating or not is_pending(self.resolve(*owner)))
+
+    def removal_with(self, record: Record) -> tuple[str, ...]:
+        """The removal of the document that a record of QBO belongs to: only after that it goes itself."""
+        owner = owner_of(record)
+        found = self._removing_there.get(owner) if owner is not None else None
+        return (found,) if found is not None else ()
+
+    def instead_of(self, kind: Kind, source_id: str) -> tuple[tuple[str, ...], bool]:
+        """What is uploaded in the place of a file whose row has other content by now; and whether that is held."""
+        row = file_row(source_id)
+        others = [(k, name) for k, name in (*self._creating, *self._held) if k is kind and file_row(name) == row]
+        held = any(slot in self._held for slot in others if slot[1] != source_id)
+        return tuple(self._creating[slot] for slot in others if slot in self._creating), held
+
     def links_of(self, record: Record) -> tuple[str, ...]:
         """What has to be linked or brought in before a record of QBO can be told to the source."""
         wanted = sorted(qbo_references(record))
@@ -96,6 +124,8 @@ class Planned:
             self._linking[slot] = self._linked_back[operation.kind, operation.qbo_id] = operation
         elif operation.verb is Verb.CREATE and operation.side is Side.QBO:
             self._creating[slot] = operation.id
+        elif operation.verb is Verb.DELETE and operation.side is Side.QBO:
+            self._removing[slot] = self._removing_there[operation.kind, operation.qbo_id] = operation.id
         elif operation.verb is Verb.CREATE:
             self._coming[operation.kind, operation.qbo_id] = operation.id
 

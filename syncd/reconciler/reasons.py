@@ -7,6 +7,7 @@ from typing import Any
 
 from syncd.model.observations import Present
 from syncd.model.records import (
+    Attachment,
     Bill,
     CreditApplication,
     CreditNote,
@@ -53,6 +54,7 @@ _CREATED: Mapping[type[Any], str] = {
     Project: "is a project of a client, and not in QuickBooks yet",
     Purchase: "is an approved expense and not in QuickBooks yet",
     PurchaseOrder: "was ordered in the source and is not in QuickBooks yet",
+    Attachment: "belongs to a document in QuickBooks and is not there yet",
 }
 
 

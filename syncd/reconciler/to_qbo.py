@@ -218,7 +218,17 @@ class ToQbo(Marks):
         if not self._spec.transaction:
             self._on_deactivate_qbo()
             return
-        self._remove(Side.QBO, Verb.DELETE, "was removed in the source, and the policy removes it from QuickBooks too")
+        why = "was removed in the source"
+        if self._spec.along and self._known is not None and self._seen.partner is not None:
+            if self._planned.instead_of(self._kind, self._known.source_id)[0]:
+                why = "has other content in the source by now"
+            elif self._planned.removal_with(self._seen.partner.record):
+                why = "belongs to a document that leaves QuickBooks"
+        elif self._seen.withdrawn:
+            why = "is a draft again"
+        elif self._seen.voided:
+            why = "was voided in the source"
+        self._remove(Side.QBO, Verb.DELETE, f"{why}, and the policy removes it from QuickBooks too")
 
     def _on_void_qbo(self) -> None:
         if not self._spec.transaction:

@@ -14,6 +14,7 @@ import msgspec
 from syncd.model.observations import Problem
 from syncd.model.records import (
     Allocation,
+    Attachment,
     BillLine,
     Category,
     Client,
@@ -132,6 +133,7 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
             refers=(("vendor", Kind.VENDOR), ("category", Kind.CATEGORY), ("project", Kind.PROJECT)),
         ),
         Kind.PURCHASE_ORDER: Shape(PurchaseOrder, refers=(("vendor", Kind.VENDOR),), parts=(_ORDERED,)),  # only read
+        Kind.ATTACHMENT: Shape(Attachment),  # only read
     }
 )
 """In the order of work."""

@@ -39,6 +39,7 @@ TABLES = (
     "expense",
     "purchase_order",
     "purchase_order_line",
+    "attachment",
 )
 
 Json = dict[str, Any]

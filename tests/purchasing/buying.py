@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import requests
 
 from tests.e2e.helpers import Json
 from tests.support.world import SETTINGS, World
@@ -70,3 +71,33 @@ def ever(world: World, entity: str) -> Counter[str]:
     """How often a document was created in the books, by the text of its first line, those gone again included."""
     made = [v["record"] for v in world.sandbox.history(world.realm, entity=entity) if v["op"] == "create"]
     return Counter(lines(document)[0][0] for document in made)
+
+
+def attached(
+    world: World, kind: str, owner: int, name: str, content: bytes | None = b"%PDF-1.4 bytes", **more: Any
+) -> int:
+    """A file of a document of the source."""
+    return world._insert("attachment", owner_kind=kind, owner_id=owner, file_name=name, content=content, **more)
+
+
+def download(world: World, file: Json) -> bytes:
+    """The content of a file in the books, as a browser gets it."""
+    now = world.accountant.read("Attachable", file["Id"])
+    answer = requests.get(now["TempDownloadUri"], timeout=10)
+    assert answer.status_code == 200
+    return answer.content
+
+
+def hanging(world: World) -> dict[str, tuple[str, str]]:
+    """What every file in the books hangs on: type and id, by its name."""
+    found = {}
+    for file in world.books("Attachable"):
+        (ref,) = file["AttachableRef"]
+        assert file["FileName"] not in found, f"{file['FileName']} is there twice"
+        found[file["FileName"]] = (ref["EntityRef"]["type"], ref["EntityRef"]["value"])
+    return found
+
+
+def uploads(world: World) -> int:
+    """How many files were ever put into the books."""
+    return sum(v["op"] == "create" for v in world.sandbox.history(world.realm, entity="Attachable"))

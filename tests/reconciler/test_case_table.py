@@ -198,7 +198,10 @@ def test_what_a_person_may_say_is_offered_where_it_means_something() -> None:
     assert ACTIONS[Case.FROZEN] == ("accept-source",)
 
 
-NOT_HERS = {Kind.ESTIMATE, Kind.EXPENSE, Kind.TAX_CODE, Kind.PURCHASE, Kind.PURCHASE_ORDER}
+NOT_HERS = {
+    *(Kind.ESTIMATE, Kind.EXPENSE, Kind.TAX_CODE, Kind.PURCHASE, Kind.PURCHASE_ORDER),
+    Kind.ATTACHMENT,
+}
 """Kinds that Ruddr does not keep in agreement."""
 
 

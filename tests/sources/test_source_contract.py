@@ -16,6 +16,7 @@ from syncd.model.records import (
     UNSET,
     Address,
     Allocation,
+    Attachment,
     BillLine,
     Category,
     CreditUse,
@@ -115,7 +116,8 @@ def books(world: World) -> dict[str, str]:
         BillLine(amount=Decimal("2.50"), category=kind, project=where, description="Freight"),
     )
     ordered = world.add(order(member, *rows, number="PO-1", due_date=date(2026, 3, 20), notes="Call first"))
-    made = (what, rate, how, kind, who, where, member, offer, bill, note, paid, applied, spent, ordered)
+    file = world.add(Attachment(id="", owner_kind="invoice", owner=bill, file_name="Plan (Łódź).pdf", path="a/b.pdf"))
+    made = (what, rate, how, kind, who, where, member, offer, bill, note, paid, applied, spent, ordered, file)
     return dict(zip((kind.value for kind in KINDS), made, strict=True))
 
 
@@ -182,6 +184,9 @@ def test_the_kinds_around_invoices_are_read_whole_and_exact(world: World, books:
     assert (ordered.date, ordered.due_date, ordered.notes) == (date(2026, 3, 4), date(2026, 3, 20), "Call first")
     pumps, freight = ordered.lines
     assert (pumps.item, pumps.quantity, pumps.rate, pumps.category) == (books["item"], 2, 4, "")
+    file = seen[Kind.ATTACHMENT]
+    assert (file.owner_kind, file.owner) == ("invoice", books["invoice"])
+    assert (file.file_name, file.path, file.size, file.digest) == ("Plan (Łódź).pdf", "a/b.pdf", 0, "")
     assert (freight.category, freight.project, freight.amount) == (books["category"], books["project"], Decimal("2.50"))
 
 

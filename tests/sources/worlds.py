@@ -232,7 +232,8 @@ class SqlWorld:
         self.sql(f"DELETE FROM {table_of(kind)} WHERE id = :id", id=int(record_id))
 
     def spoil(self, kind: Kind, record_id: str) -> None:
-        wrong = "name = ''" if told(kind) == "name" else "currency = 'ZZZ'"
+        field = told(kind)
+        wrong = f"{field} = ''" if field in {"name", "file_name"} else "currency = 'ZZZ'"
         self.sql(f"UPDATE {table_of(kind)} SET {wrong} WHERE id = :id", id=int(record_id))
 
     @contextmanager
@@ -265,6 +266,7 @@ _COLUMNS = {
     "remove": "remove_from_qbo",
     "external_id": "qbo_id",
     "vendor": "member_id",
+    "owner": "owner_id",
     **{name: f"{name}_id" for name in ("client", "item", "invoice", "credit_note", "method", "category", "project")},
 }
 _TABLES = {Kind.TAX_CODE: "tax_rate", Kind.CATEGORY: "expense_category", Kind.VENDOR: "member"}
@@ -278,7 +280,7 @@ def table_of(kind: Kind) -> str:
 def told(kind: Kind) -> str:
     """The field that people change in these tests."""
     fields = SHAPES[kind].make.__struct_fields__
-    return next(field for field in ("name", "notes", "currency") if field in fields)
+    return next(field for field in ("name", "notes", "currency", "file_name") if field in fields)
 
 
 def plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ import msgspec
 
 from syncd.model.observations import Flawed, Present
 from syncd.model.records import (
+    Attachment,
     Bill,
     Client,
     CreditApplication,
@@ -32,6 +33,7 @@ from syncd.model.records import (
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.qbo.codec import (
+    attachable,
     bill,
     credit_application,
     form_body,
@@ -95,6 +97,7 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
         Kind.BILL: Codec(bill.ENTITY, bill.decode),
         Kind.PURCHASE: Codec(purchase.ENTITY, purchase.decode),
         Kind.PURCHASE_ORDER: Codec(purchase_order.ENTITY, purchase_order.decode),
+        Kind.ATTACHMENT: Codec(attachable.ENTITY, attachable.decode, attachable.is_file),
     }
 )
 """Every kind that QBO has. An expense exists in the source only; bills and purchases are made of them."""
@@ -111,6 +114,8 @@ def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Jso
             body = _create(record, wishes)
         case Verb.UPDATE:
             body = _update(record, wishes, _current(wishes))
+        case Verb.DELETE if kind is Kind.ATTACHMENT:
+            body = attachable.delete(_current(wishes))
         case Verb.DELETE if spec.transaction:
             body = identity_of(_current(wishes))
         case Verb.VOID if spec.voidable:
@@ -136,6 +141,7 @@ _CREATES: Mapping[type[Any], Callable[[Any, Wishes], Json]] = {
     Bill: bill.create,
     Purchase: purchase.create,
     PurchaseOrder: purchase_order.create,
+    Attachment: attachable.create,
 }
 _UPDATES: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
     Client: party.update,
@@ -149,6 +155,7 @@ _UPDATES: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
     Bill: bill.update,
     Purchase: purchase.update,
     PurchaseOrder: purchase_order.update,
+    Attachment: attachable.update,
 }
 
 

@@ -227,6 +227,10 @@ READS: Mapping[str, Callable[[Any], Any]] = {
     "taxable": rows.optional_truth,
     "invoice": rows.invoice_reference,
     "currency": rows.currency,
+    "owner_kind": rows.owner_kind,
+    "owner": rows.owner_reference,
+    "file_name": rows.name,
+    "path": rows.text,
 }
 """How each field is read."""
 

@@ -38,6 +38,12 @@ def short_text(length: int) -> sa.types.TypeEngine[str]:
     return sa.Text().with_variant(sa.String(length), "mysql", "mariadb")
 
 
+def blob() -> sa.types.TypeEngine[bytes]:
+    """Bytes of any length."""
+    content: sa.types.TypeEngine[bytes] = sa.LargeBinary()
+    return content.with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+
 def row_id() -> sa.types.TypeEngine[int]:
     """A row's number; on SQLite the alias of its rowid."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -344,6 +350,21 @@ purchase_order_line = _table(
     sa.Column("rate", exact(10)),
     sa.Column("amount", exact(6), nullable=False),
     sa.Index("ix_purchase_order_line_purchase_order_id_position", "purchase_order_id", "position"),
+)
+
+attachment = _table(
+    "attachment",
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("owner_kind", short_text(32), nullable=False),
+    sa.Column("owner_id", row_id(), nullable=False),
+    sa.Column("file_name", short_text(1000), nullable=False),
+    sa.Column("path", long_text()),
+    sa.Column("content", blob()),
+    *_tracked(),
+    sa.CheckConstraint(
+        "owner_kind IN ('invoice', 'credit_note', 'expense', 'bill', 'purchase_order')", name="owner_kind"
+    ),
+    sa.Index("ix_attachment_owner_kind_owner_id", "owner_kind", "owner_id"),
 )
 
 syncd_tombstone = _table(

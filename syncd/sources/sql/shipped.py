@@ -81,6 +81,9 @@ def reference_mapping() -> SqlMapping:
             ),
             "expense": _expense(),
             "purchase_order": _purchase_order(),
+            "attachment": _kind(
+                "attachment", {"owner": "owner_id", **_same("owner_kind", "file_name", "path")}, content="content"
+            ),
         }
     )
 

@@ -59,6 +59,7 @@ Children = Mapping[str, tuple[str, str]]
 PURCHASE_PARENTS: Parents = {
     "purchase_order": ("purchase_order", ("id", "number", "member_id", "state", "date", "due_date", "currency", "total",
                                           "notes", "business_unit")),
+    "attachment": ("attachment", ("id", "owner_kind", "owner_id", "file_name", "path", "content")),
 }  # fmt: skip
 """Those of migration 0002."""
 PURCHASE_CHILDREN: Children = {"purchase_order_line": ("purchase_order", "purchase_order_id")}

@@ -1,4 +1,4 @@
-"""Purchase orders, with their lines and triggers (B-44)."""
+"""Purchase orders with their lines (B-44), and files of documents (B-28, B-39), with their triggers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from syncd.sources.sql import triggers
-from syncd.sources.sql.layout import OPTIONS, calendar_day, exact, long_text, moment, row_id, short_text
+from syncd.sources.sql.layout import OPTIONS, blob, calendar_day, exact, long_text, moment, row_id, short_text
 
 revision = "0002"
 down_revision = "0001"
@@ -24,7 +24,10 @@ _INDEXES = (
     ("purchase_order_line", "item_id"),
     ("purchase_order_line", "category_id"),
     ("purchase_order_line", "project_id"),
+    ("attachment", "owner_kind", "owner_id"),
+    ("attachment", "updated_at"),
 )
+_OWNERS = "owner_kind IN ('invoice', 'credit_note', 'expense', 'bill', 'purchase_order')"
 
 
 def _reference(table: str, column: str, other: str, **more: Any) -> sa.ForeignKeyConstraint:
@@ -71,6 +74,20 @@ def upgrade() -> None:
         _reference("purchase_order_line", "project_id", "project"),
         **OPTIONS,
     )
+    op.create_table(
+        "attachment",
+        sa.Column("id", row_id(), nullable=False),
+        sa.Column("owner_kind", short_text(32), nullable=False),
+        sa.Column("owner_id", row_id(), nullable=False),
+        sa.Column("file_name", short_text(1000), nullable=False),
+        sa.Column("path", long_text()),
+        sa.Column("content", blob()),
+        sa.Column("version", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("updated_at", moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_attachment"),
+        sa.CheckConstraint(_OWNERS, name=op.f("ck_attachment_owner_kind")),
+        **OPTIONS,
+    )
     for table, *columns in _INDEXES:
         op.create_index(f"ix_{table}_{'_'.join(columns)}", table, columns)
     for statement in triggers.statements(op.get_context().dialect.name, _PARENTS, _CHILDREN):
@@ -81,5 +98,6 @@ def downgrade() -> None:
     """Remove everything again. The records are lost: only for development."""
     for statement in triggers.removals(op.get_context().dialect.name, _PARENTS, _CHILDREN):
         op.get_bind().exec_driver_sql(statement)
+    op.drop_table("attachment")
     op.drop_table("purchase_order_line")
     op.drop_table("purchase_order")
