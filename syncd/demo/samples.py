@@ -19,6 +19,27 @@ from syncd.sources.sql.engine import url_of
 Row = dict[str, Any]
 
 
+class Sample:
+    """Rows of the reference schema, collected and then written all at once."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Row]] = {}
+
+    def add(self, table: sa.Table, **columns: Any) -> int:
+        """One more row; its id, counted from 1."""
+        rows = self._rows.setdefault(table.name, [])
+        rows.append({"id": len(rows) + 1, **columns})
+        return len(rows)
+
+    def rows(self, table: sa.Table) -> list[Row]:
+        """What a table will hold."""
+        return self._rows.get(table.name, [])
+
+    def insert(self, engine: sa.Engine) -> None:
+        """Write everything to an empty database with the reference schema."""
+        insert_all(engine, ((table, self.rows(table)) for table in layout.metadata.sorted_tables))
+
+
 def fill(config: SqlSourceConfig, profile: str) -> int:
     """Write the sample records of ``profile`` to the reference schema that ``config`` names; how many rows these are.
 
