@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from importlib import import_module
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,8 +68,9 @@ def insert_all(engine: sa.Engine, tables: Iterable[tuple[sa.Table, list[Row]]]) 
     exact_text = engine.dialect.name == "sqlite"
     with engine.begin() as connection:
         for table, rows in tables:
-            if rows:
-                connection.execute(table.insert(), [_as_text(row) for row in rows] if exact_text else rows)
+            told = [_as_text(row) for row in rows] if exact_text else rows
+            for _, alike in groupby(told, key=lambda row: row.keys()):  # a statement has one set of columns
+                connection.execute(table.insert(), list(alike))
 
 
 def _as_text(row: Row) -> Row:
