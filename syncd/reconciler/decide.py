@@ -97,7 +97,8 @@ class Decider:
             if seen.withdrawn or seen.voided:
                 return entry.known is None
             called = entry.pushed or (policy.only_comes_in and bool(seen.rivals))
-            unwanted = not policy.sends(record) or (policy.when_needed and not needed)
+            wanted = policy.sends(record) or (entry.known is None and policy.was_sent(record))
+            unwanted = not wanted or (policy.when_needed and not needed)
             return not called and (unwanted or before_start(record, self._view))
         if _only_in_qbo(entry) and isinstance(entry.qbo, Flawed):
             if self._comes(entry, policy):

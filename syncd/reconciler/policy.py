@@ -149,11 +149,14 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
         return getattr(record, "state", State.LIVE) in self.flows and not closed
 
     def sends(self, record: Record) -> bool:
-        """Whether one that is not linked yet is to be in QBO: it flows, and nobody unticked that (R-2, R-50). What goes
-        out only when asked for, and has QBO's id, was asked for before: the two are found and linked again."""
+        """Whether one that is not in QBO yet is to be sent there: it flows, and nobody unticked that (R-2, R-50)."""
         save = getattr(record, "save", UNSET)
-        asked = not self.asked_only or bool(getattr(record, "external_id", ""))
-        return asked and self.flows_in(record) and (save if isinstance(save, bool) else self.saved)
+        return not self.asked_only and self.flows_in(record) and (save if isinstance(save, bool) else self.saved)
+
+    def was_sent(self, record: Record) -> bool:
+        """Whether one that nothing is known of, and that goes out only when asked for, was asked for before: it has
+        QBO's id. The two are found and linked again; it is not created for that."""
+        return self.asked_only and self.flows_in(record) and bool(getattr(record, "external_id", ""))
 
     @property
     def only_comes_in(self) -> bool:
@@ -168,7 +171,7 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
             return self.flows_in(record)
         if linked:
             return self.flows_in(record) and self.answers.get(Case.SRC_EDITED) is not Answer.AWAIT
-        return self.sends(record)
+        return self.sends(record) or self.was_sent(record)
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -27,6 +27,9 @@ class ToQbo(Marks):
         if record is None:
             self._hold("the source has not been read, so nothing can be created from it", wait=True)
             return
+        if self._policy.asked_only and not self._entry.pushed and not self._by_person():
+            self._planned.unchanged += 1  # found by no mark it has, and nobody asked for it
+            return
         shared = self._view.policy.only_matched(self._kind)
         if shared and (not self._view.policy.writes(self._kind) or record.id == DEFAULT_KEY):
             self._link_named(record)
@@ -130,13 +133,16 @@ class ToQbo(Marks):
 
     def _would_overwrite(self, fields: frozenset[str], reason: str = "") -> bool:
         """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
-        source said nothing until now, what QuickBooks has is its own default, and no edit."""
+        source said nothing until now, what QuickBooks has is its own default, and no edit.
+
+        Where a person wants it to be as the source has it, money, dates and whose it is are asked about in any case."""
         if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
             return False
+        matters = {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
         decided = (name for name in fields if self._owner(name) is not Owner.KEEP)
-        kept = frozenset(n for n in decided if self._policy.keep_blanks or self._known.source_base.get(n))
-        if not reason:  # nothing is to be sent: only what matters is worth asking about
-            kept &= {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
+        theirs = frozenset(n for n in decided if self._policy.keep_blanks or self._known.source_base.get(n))
+        left = (theirs | self._accepted()) & matters if self._entry.pushed else frozenset()
+        kept = theirs | left if reason else left  # else nothing is to be sent
         if kept:
             before = f"{reason}, but " if reason else ""
             self._hold(f"{before}QuickBooks holds {explain.words(kept)} of its own, which would be overwritten")

@@ -139,3 +139,21 @@ def test_the_command_asks_shows_and_refuses(world: World) -> None:
     refused = syncd(config, "push", "invoice", "D-1")
     assert refused.returncode == 1
     assert "is draft" in refused.stderr
+
+
+def test_where_the_settings_say_so_an_invoice_goes_out_only_when_asked_for(make: Make) -> None:
+    world = make(settings=msgspec.structs.replace(SETTINGS, push_on="button"))
+    ada = world.client("Ada")
+    for number in ("INV-1", "INV-2"):
+        world.invoice(ada, number)
+    world.run()
+    assert world.books("Invoice") == []
+    assert push(world, Kind.INVOICE, "INV-1") == ["create client", "create invoice"]
+    world.run()
+    change(world, "Invoice", world.one("Invoice"), DueDate="2026-12-31")
+    world.sql("UPDATE invoice SET notes = 'Thanks' WHERE number = 'INV-1'")
+    world.run()
+    there = world.one("Invoice")
+    assert (there["DocNumber"], there["CustomerMemo"]["value"]) == ("INV-1", "Thanks"), "afterwards both ways, as ever"
+    assert str(world.rows("SELECT due_date FROM invoice WHERE number = 'INV-1'")[0]["due_date"]) == "2026-12-31"
+    at_rest(world, waiting=0)

@@ -217,6 +217,20 @@ def test_deleted_in_quickbooks_the_source_stays_and_may_be_copied_anew(world: Wo
     assert world.engine.audit().left == ()
 
 
+def test_deleted_there_and_withdrawn_and_opened_again_it_is_not_copied_by_itself(world: World) -> None:
+    copied(world)
+    world.accountant.delete("Invoice", world.one("Invoice"))
+    world.run()
+    for state in ("draft", "published"):
+        world.sql("UPDATE invoice SET state = :state", state=state)
+        world.run()
+        assert world.books("Invoice") == [], "nobody asked for it"
+        at_rest(world, waiting=0)
+    push(world, "INV-1")
+    assert world.one("Invoice")["DocNumber"] == "INV-1"
+    at_rest(world)
+
+
 def test_voided_on_either_side_it_stays_on_the_other(world: World) -> None:
     copied(world)
     world.accountant.void("Invoice", world.one("Invoice"))
