@@ -45,13 +45,14 @@ class Decider:
                 if _only_in_qbo(entry) and isinstance(entry.qbo, Present)
             ),
         )
+        resolve = self.planned.resolve
         if SPECS[kind].along:
-            entries = self._with_owners(entries)
+            entries, resolve = self._with_owners(entries), self.planned.resolve_anew
         for entry in entries:
             if is_left_alone(entry):
                 self.planned.unchanged += 1
                 continue
-            one = look(entry, self._view, policy, self.planned.resolve, beside)
+            one = look(entry, self._view, policy, resolve, beside)
             if not self._stays_home(one, policy, needed=source_id_of(entry) in wanted or entry.pushed):
                 seen.append(one)
         for one in _claimed(kind, seen):

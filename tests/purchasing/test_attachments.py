@@ -229,6 +229,24 @@ def test_a_file_that_somebody_attached_by_hand_is_not_attached_twice(world: Worl
     at_rest(world)
 
 
+@pytest.mark.behaviour("B-39")
+def test_files_move_on_to_a_document_that_is_made_anew(world: World) -> None:
+    expense = spent(world, world.member("Hicks"), "1.00", "Nails")
+    attached(world, "expense", expense, "receipt.pdf", b"receipt")
+    attached(world, "expense", expense, "receipt.pdf ", b"receipt")  # the same twice, but for the name
+    world.run()
+    files = {file["Id"] for file in world.books("Attachable")}
+    world.accountant.delete("Purchase", world.one("Purchase"))
+    world.run()
+    answer(world, "accept-source", Kind.PURCHASE)
+    world.run()
+    world.run()
+    now = ("Purchase", world.one("Purchase")["Id"])
+    assert {file["Id"] for file in world.books("Attachable")} == files
+    assert {tuple(file["AttachableRef"][0]["EntityRef"].values()) for file in world.books("Attachable")} == {now}
+    at_rest(world)
+
+
 # ---- what cannot go along
 
 
