@@ -16,6 +16,7 @@ from syncd.errors import SyncdError
 from syncd.model.records import Kind
 from syncd.qbo import transport
 from syncd.report import CycleRequest
+from syncd.sandbox.server import RunningSandbox
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, held, held_one
 from tests.e2e.killing import kill_in_flight, runner
@@ -342,8 +343,14 @@ def test_files_may_be_left_at_home(make: Make) -> None:
 
 @pytest.mark.usefixtures("_no_pauses")
 @pytest.mark.behaviour("B-39")
-def test_whatever_goes_wrong_with_an_upload_the_file_is_there_once(make: Make) -> None:
+@pytest.mark.parametrize("remembers", [True, False], ids=["request ids are remembered", "request ids are forgotten"])
+def test_whatever_goes_wrong_with_an_upload_the_file_is_there_once(
+    make: Make, sandbox: RunningSandbox, remembers: bool
+) -> None:
+    """Also where QuickBooks forgets at once which requests it has answered: then our mark on the file tells."""
     world = make(**BUYING, qbo=BRIEF)
+    if not remembers:
+        sandbox.switch(requestid_ttl_seconds=0.001)
     expense = spent(world, world.member("Hicks"), "1.00", "Nails")
     world.run()
     for number, name in enumerate(BRANCHES):
@@ -355,6 +362,7 @@ def test_whatever_goes_wrong_with_an_upload_the_file_is_there_once(make: Make) -
         world.sandbox.clear_faults()
         world.restart()
     world.run()
+    sandbox.switch(requestid_ttl_seconds=86_400.0)
     assert hanging(world).keys() == {f"{name}.pdf" for name in BRANCHES}
     assert uploads(world) == len(BRANCHES)
     at_rest(world)
