@@ -25,7 +25,7 @@ from syncd.model.values import Canonical
 from syncd.reconciler import explain
 from syncd.reconciler.freeze import money_of
 from syncd.reconciler.plan import Change
-from syncd.reconciler.policy import Policy
+from syncd.reconciler.policy import Answer, Case, KindPolicy, Policy
 from syncd.report import AuditReport, Difference
 from syncd.sources.base import Source
 from syncd.state.values import Link, LinkState
@@ -104,6 +104,7 @@ class Auditor:
         self._progress = progress
         self._compared = self._agree = self._accepted = self._waiting = self._unknown = 0
         self._differ: list[Difference] = []
+        self._left: list[Difference] = []
         self._money: dict[str, Decimal] = {}
         self._paid_there: dict[str, _Paid] = {}
         self._paid_here: dict[str, Decimal] = {}
@@ -111,10 +112,10 @@ class Auditor:
     def run(self) -> AuditReport:
         """Compare every kind that is kept in agreement; the balance of each invoice is checked as well (F-17)."""
         for kind, policy in self._policy.kinds.items():
-            if SPECS[kind].link_only:
+            if self._policy.only_matched(kind):
                 continue
             briefs = {o.record.id: self._brief(kind, o.record) for o in self._present(self._books.scan(kind))}
-            self._compare(kind, policy.flows, briefs)
+            self._compare(kind, policy, briefs)
         if Kind.PAYMENT in self._source.capabilities():
             self._check_balances()
         return AuditReport(
@@ -123,6 +124,7 @@ class Auditor:
             agree=self._agree,
             accepted=self._accepted,
             differ=tuple(self._differ),
+            left=tuple(self._left),
             money_difference=dict(self._money),
             waiting=self._waiting,
             unknown=self._unknown,
@@ -142,7 +144,7 @@ class Auditor:
             paid = record.total - record.balance
         return _Brief(_Gist.of(self._lens.qbo(kind, record)), live, paid)
 
-    def _compare(self, kind: Kind, flows: frozenset[State], briefs: Mapping[str, _Brief]) -> None:
+    def _compare(self, kind: Kind, policy: KindPolicy, briefs: Mapping[str, _Brief]) -> None:
         seen: set[str] = set()
         for chunk in _chunks(self._source.scan(kind), CHUNK):
             records = [o.record for o in chunk if isinstance(o, Present)]
@@ -157,7 +159,7 @@ class Auditor:
                 link = links.get(record.id)
                 if link is not None and link.qbo_id:
                     seen.add(link.qbo_id)
-                self._one(kind, record, link, flows, briefs)
+                self._one(kind, record, link, policy, briefs)
             self._links.forget_bases()
             if self._progress is not None:
                 self._progress(self._compared, 0, f"{SPECS[kind].plural} compared")
@@ -174,11 +176,12 @@ class Auditor:
         self._differ.append(Difference(kind, link.label, link.source_id, link.qbo_id, reason))
 
     def _one(
-        self, kind: Kind, record: Record, link: Link | None, flows: frozenset[State], briefs: Mapping[str, _Brief]
+        self, kind: Kind, record: Record, link: Link | None, policy: KindPolicy, briefs: Mapping[str, _Brief]
     ) -> None:
-        flowing = getattr(record, "state", State.LIVE) in flows
+        flowing = policy.flows_in(record)
+        if link is not None and link.state is LinkState.ORPHANED:
+            self._orphan(link, flowing=flowing, there=briefs.get(link.qbo_id))
         if link is None or link.state is not LinkState.LINKED:
-            policy = self._policy.kinds[kind]
             owner = owner_of(record)
             at_home = owner is not None and not self._links.to_qbo(*owner)
             needed = not policy.when_needed and policy.sends(record) and not at_home
@@ -195,6 +198,17 @@ class Auditor:
         else:
             self._both(kind, record, link, brief)
 
+    def _orphan(self, link: Link, *, flowing: bool, there: _Brief | None) -> None:
+        """What stays on one side by policy is no difference, and told all the same (C-O6, R-47)."""
+        if there is None or not there.live:
+            how = "deleted" if there is None else "voided"
+            self._leave(link, f"was {how} in QuickBooks and stays in the source")
+        elif not flowing:
+            self._leave(link, "is withdrawn or void in the source and stays in QuickBooks")
+
+    def _leave(self, link: Link, reason: str) -> None:
+        self._left.append(Difference(link.kind, link.label, link.source_id, link.qbo_id, reason))
+
     def _both(self, kind: Kind, record: Record, link: Link, brief: _Brief) -> None:
         source = self._lens.source(kind, record, self._resolve)
         if isinstance(record, Payment | CreditApplication):
@@ -205,12 +219,20 @@ class Auditor:
             self._agree += 1
         elif link.accepted and source == link.source_base and brief.gist == _Gist.of(link.qbo_base):
             self._accepted += 1
+        elif self._awaits(kind) and brief.gist == _Gist.of(link.qbo_base):
+            self._accepted += 1
+            changed = explain.words(differing(source, link.source_base))
+            self._leave(link, f"the source changed {changed} since it was copied; syncd push {kind} {link.label}")
         else:
             self._explain(kind, record, link)
         if isinstance(record, Invoice) and brief.paid is not None and self._unknown == unknown:
             place = differ if len(self._differ) > differ else None
             paid = _Paid(_bare(link), brief.paid, self._lens.currency(record), place, self._accepted > accepted)
             self._paid_there[record.id] = paid
+
+    def _awaits(self, kind: Kind) -> bool:
+        """Whether what the source changes waits until a person asks for it (O-14)."""
+        return self._policy.kinds[kind].answers.get(Case.SRC_EDITED) is Answer.AWAIT
 
     def _check_balances(self) -> None:
         """What QBO counts as paid on an invoice must be what the source's payments pay of it (F-17, a checksum)."""
@@ -266,6 +288,8 @@ class Auditor:
         """Linked records of QBO whose record in the source was not listed."""
         for ids in _chunks((i for i in briefs if i not in seen), CHUNK):
             for link in self._links.load_links(kind, qbo_ids=ids):
+                if link.state is LinkState.ORPHANED and link.qbo_id not in seen and briefs[link.qbo_id].live:
+                    self._leave(link, "was removed in the source and stays in QuickBooks")
                 if link.state is LinkState.LINKED and link.qbo_id not in seen and briefs[link.qbo_id].live:
                     seen.add(link.qbo_id)
                     self._compared += 1

@@ -19,21 +19,22 @@ from syncd.checkup import check_books
 from syncd.clock import Clock
 from syncd.cycle import Cycle, scope_digest
 from syncd.epoch import Witness
-from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, StateError, SyncdError
+from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, QboError, StateError, SyncdError
 from syncd.expenses import BillingSource
-from syncd.grant import GrantWatch, StoredGrant, grant_findings
+from syncd.grant import GrantWatch, StoredGrant, grant_findings, refuse_ended
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
 from syncd.model.lens import Projection
 from syncd.model.records import Kind, Side
-from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
+from syncd.numbering import number_findings
 from syncd.outlook import lens_of
 from syncd.owing import SORTS, oldest, owed
 from syncd.parts import Parts
 from syncd.payables import MADE, PayablesSource
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
+from syncd.presenting import PresentedSource
 from syncd.pushing import pushable
 from syncd.qbo.books import Books
 from syncd.reconciler.billing import Billed
@@ -81,6 +82,7 @@ class Engine:
 
         ``epoch_file``: where is noted how far the state has come, where that is not said in ``app``.
         """
+        settings = company.effective
         noted_in = epoch_file or (app.epoch_path if app is not None else None)
 
         def count_reads(number: int) -> None:
@@ -93,7 +95,7 @@ class Engine:
             StoredGrant(store.tokens(company.qbo.environment, company.qbo.realm_id), company.name),
             clock,
             company=company.name,
-            settings=company.settings,
+            settings=settings,
             stop=stop,
             on_read=count_reads,
             metrics=metrics,
@@ -104,17 +106,19 @@ class Engine:
         rules = company.policy()
         if Kind.PURCHASE in rules.kinds and Kind.EXPENSE in source.capabilities():
             source = PayablesSource(
-                source, company.settings, partial(_sent_as, store, company.name), lambda: books.facts().home_currency
+                source, settings, partial(_sent_as, store, company.name), lambda: books.facts().home_currency
             )
-        elif company.settings.expense_bills and Kind.EXPENSE in source.capabilities():
+        elif settings.expense_bills and Kind.EXPENSE in source.capabilities():
             source = BillingSource(
-                source, company.settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
+                source, settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
             )
         offered = Kind.ATTACHMENT in rules.kinds and Kind.ATTACHMENT in source.capabilities()
         if offered and isinstance(itself, FileStore):
             files = AttachedSource(source, itself, partial(_files_linked, store, company.name))
             books.take_files_from(files.content)
             source = files
+        if rules.contact_emails or settings.tax_mode == "line":
+            source = PresentedSource(source, settings, contact_emails=rules.contact_emails)
         policy = _for_source(rules, source, company.limits)
 
         def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
@@ -123,13 +127,13 @@ class Engine:
         parts = Parts(
             company=company.name,
             policy=policy,
-            settings=company.settings,
+            settings=settings,
             source=source,
             books=books,
             store=store,
             clock=clock,
             stop=stop,
-            scope_digest=scope_digest(policy, company.settings, source),
+            scope_digest=scope_digest(policy, settings, source),
             batch_size=company.qbo.batch_size,
             count=count,
             lease_held=metrics.lease_held.labels(company.name).set,
@@ -160,8 +164,9 @@ class Engine:
     ) -> CycleReport:
         """Send one record of the source to QBO now, because a person asks for it (O-10, O-14, V-12, V-19). Raises
         ``StateError`` for one that does not belong there, or that nobody can tell from another."""
-        wanted = pushable(self._parts, kind, name)
-        return self.reconcile(msgspec.structs.replace(request or CycleRequest(), push=wanted), progress)
+        request = request or CycleRequest()
+        wanted = pushable(self._parts, kind, name, mail=request.send)
+        return self.reconcile(msgspec.structs.replace(request, push=wanted), progress)
 
     def undo(self, run_id: str, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """Take back what one run wrote, or with ``dry_run`` the plan of that. Raises ``StateError`` for a run that is
@@ -182,6 +187,7 @@ class Engine:
 
     def _run(self, request: CycleRequest, progress: Progress | None, *, approved: Plan | None = None) -> CycleReport:
         try:
+            refuse_ended(self._grant)
             report = self._cycle.run(request, progress, approved=approved)
         except SyncdError as error:
             if not request.dry_run:
@@ -208,6 +214,7 @@ class Engine:
         """Compare everything; write nothing to either side."""
         parts = self._parts
         started = parts.clock.monotonic()
+        refuse_ended(self._grant)
         facts = parts.books.facts(refresh=True)
         auditor = Auditor(
             company=parts.company,
@@ -232,9 +239,19 @@ class Engine:
         name = pinned.realm_name if pinned is not None else ""
         return [
             *parts.source.check(),
-            *check_books(parts.books, parts.settings, parts.source, pinned_name=name),
+            *check_books(parts.books, parts.settings, parts.source, parts.policy, pinned_name=name),
+            *self._numbers(),
             *grant_findings(self._grant.load(), parts.clock.now()),
         ]
+
+    def _numbers(self) -> list[Finding]:
+        parts = self._parts
+        invoices = parts.source.capabilities().get(Kind.INVOICE)
+        fields = invoices.writable if invoices is not None else frozenset()
+        try:
+            return list(number_findings(parts.company, parts.settings, parts.store, parts.books, fields))
+        except QboError:
+            return []  # said already
 
     def close(self) -> None:
         """Give back connections."""
@@ -357,5 +374,5 @@ def _expenses_in(base: Projection) -> frozenset[str]:
 def _for_source(policy: Policy, source: Source, limits: Limits) -> Policy:
     """The profile, limited to the kinds that this source has. Items need no table: lines may name them."""
     there = source.capabilities().keys()
-    kinds = {kind: rules for kind, rules in policy.kinds.items() if kind in there or SPECS[kind].link_only}
+    kinds = {kind: rules for kind, rules in policy.kinds.items() if kind in there or policy.only_matched(kind)}
     return msgspec.structs.replace(policy, kinds=kinds, limits=limits)

@@ -6,18 +6,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from syncd.errors import ReconnectNeeded
+from syncd.clock import Clock
+from syncd.errors import QboUnavailable, ReconnectNeeded, StateError
 from syncd.heartbeat import heartbeat, holder, is_gone
+from syncd.qbo import auth
+from syncd.qbo.settings import QboConfig
 from syncd.sources.base import Finding
 from syncd.state.tokens import LOCK_TTL_SECONDS, StateTokenStore
 from syncd.state.values import Tokens
 
+if TYPE_CHECKING:
+    from syncd.state.store import Store
+
 WARN_DAYS = (30, 14, 7, 2)
 """So many days before a grant ends a person is told (F-60)."""
 _LOOK_SECONDS = 3600.0
+_REVOKE_SECONDS = 300.0
+"""Longer than Intuit takes to answer, or not to."""
 _REPEAT = timedelta(days=1)
 
 
@@ -55,6 +64,39 @@ class StoredGrant:
     def mark_broken(self, reason: str) -> None:
         """Remember that the grant is dead, for ``syncd status`` and the metrics."""
         self._store.mark_broken(reason)
+
+
+def disconnect(store: Store, clock: Clock, qbo: QboConfig, company: str, actor: str) -> str:
+    """Give a company's grant back and use it no more; everything else that is known of it stays (O-7, B-12).
+
+    Marked first, so that nothing of it is used whatever Intuit answers. What is left to do by hand, or an empty text.
+    Raises ``LeaseHeld`` while a run is under way, ``StateError`` for a company that has no grant.
+    """
+    lease = store.acquire(company, holder("disconnect"), _REVOKE_SECONDS, gone=is_gone)
+    try:
+        grants = store.tokens(qbo.environment, qbo.realm_id)
+        with grants.lock(holder=holder("disconnect"), gone=is_gone):
+            tokens = grants.load()
+            if tokens is None:
+                raise StateError(f"{company} is not connected to QuickBooks.", remedy="There is nothing to give back.")
+            if not tokens.broken.startswith(auth.ENDED_BY):
+                grants.mark_broken(f"{auth.ENDED_BY}{actor}", tokens.version)
+                store.note_disconnect(company, actor)
+        try:
+            auth.revoke(qbo, clock, token=tokens.refresh_token)
+        except QboUnavailable as error:
+            return f"Intuit could not be told ({error.message}) Remove syncd in QuickBooks, too: Apps, My apps."
+        return ""
+    finally:
+        store.release(lease)
+
+
+def refuse_ended(grants: StateTokenStore) -> None:
+    """Raise ``ReconnectNeeded`` where a person gave the grant back. Asked before each run: a process that has run for
+    long may still hold an access token that Intuit could not be told of."""
+    said = grants.broken()
+    if said.startswith(auth.ENDED_BY):
+        raise auth.reconnect(said)
 
 
 class Ending(msgspec.Struct, frozen=True):

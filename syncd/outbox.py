@@ -13,8 +13,9 @@ from concurrent.futures import Future, wait
 import msgspec
 
 from syncd.links import LinkBook
+from syncd.model.lens import differing
 from syncd.model.observations import Problem
-from syncd.model.records import Kind, Side
+from syncd.model.records import Invoice, Kind, Record, Side
 from syncd.model.references import is_name
 from syncd.model.spec import SPECS
 from syncd.model.writes import Outcome, Verb, WireWrite
@@ -23,6 +24,14 @@ from syncd.qbo.codec import Unencodable
 from syncd.reconciler.plan import Operation
 from syncd.settling import Settler, Tally
 from syncd.state.values import Intent, JournalEntry, JournalState, Lease
+
+Number = Callable[[Sequence[Operation]], tuple[list[Operation], list[tuple[Operation, Problem]]]]
+"""Gives numbers to what is to have one; and tells what cannot get one, and why."""
+
+
+def as_they_are(operations: Sequence[Operation]) -> tuple[list[Operation], list[tuple[Operation, Problem]]]:
+    """Nothing gets a number."""
+    return list(operations), []
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -52,7 +61,9 @@ class Outbox:
         links: LinkBook,
         settler: Settler,
         count: Callable[[Kind, Side, Verb, str], None],
+        number: Number = as_they_are,
     ) -> None:
+        self._number = number
         self._journal = journal
         self._lease = lease
         self._run_id = run_id
@@ -64,13 +75,17 @@ class Outbox:
 
     def prepare(self, chunk: Sequence[Operation], raw: Mapping[tuple[Kind, str], bytes]) -> tuple[Parcel | None, int]:
         """Intend and encode: what can be sent (``None`` where nothing is left), and how many could not and are held."""
+        chunk = [self._addressed(operation) for operation in chunk]
+        ready, numberless = self._number(chunk)
         entries = self._journal.intend(
-            self._lease, [intent_of(self._run_id, o, pre_image=raw.get((o.kind, o.qbo_id), b"")) for o in chunk]
+            self._lease, [intent_of(self._run_id, o, pre_image=raw.get((o.kind, o.qbo_id), b"")) for o in ready]
         )
         operations: list[Operation] = []
         writes: list[WireWrite] = []
         tally = Tally()
-        for operation, entry in zip(chunk, entries, strict=True):
+        for operation, problem in numberless:
+            self._hold(tally, operation, (problem,))
+        for operation, entry in zip(ready, entries, strict=True):
             try:
                 writes.append(self._encode(operation, entry, raw))
                 operations.append(operation)
@@ -108,11 +123,28 @@ class Outbox:
         if tally:
             self._journal.settle(self._lease, tally.settlement(), run_id=self._run_id)
 
+    def _addressed(self, operation: Operation) -> Operation:
+        """A mail of what was created a moment ago: by now its id is known."""
+        if operation.verb is not Verb.SEND:
+            return operation
+        qbo_id = operation.qbo_id or self._links.to_qbo(operation.kind, operation.source_id)
+        return msgspec.structs.replace(operation, qbo_id=qbo_id)
+
+    def _refuse_wrong_address(self, operation: Operation) -> None:
+        """What is mailed has to be addressed as the source says, as it stands now."""
+        link = self._links.link(operation.kind, operation.source_id)
+        apart = differing(link.source_base, link.qbo_base) if link is not None else frozenset(operation.fields)
+        if apart & frozenset(operation.fields):
+            text = "QuickBooks holds another e-mail address than the source, so it is not mailed."
+            raise Unencodable((Problem("mail-address", text, "Make the two equal, and ask once more."),))
+
     def _encode(self, operation: Operation, entry: JournalEntry, raw: Mapping[tuple[Kind, str], bytes]) -> WireWrite:
+        if operation.verb is Verb.SEND:
+            self._refuse_wrong_address(operation)
         return self._books.encode(
             operation.kind,
             operation.verb,
-            operation.record,
+            _with_number(operation),
             qbo_id=operation.qbo_id,
             fields=operation.fields,
             raw=raw.get((operation.kind, operation.qbo_id), b""),
@@ -126,8 +158,20 @@ class Outbox:
         text = "; ".join(problem.text for problem in problems)
         self._settler.closed(tally, operation, journal_id, JournalState.ABANDONED, text[:500])
         tally.dirty.clear()
+        self._hold(tally, operation, problems)
+
+    def _hold(self, tally: Tally, operation: Operation, problems: tuple[Problem, ...]) -> None:
+        text = "; ".join(problem.text for problem in problems)
         self._settler.hold(tally, msgspec.structs.replace(operation, problems=problems), reason=text)
         self._count(operation.kind, operation.side, operation.verb, "held")
+
+
+def _with_number(operation: Operation) -> Record | None:
+    """What is sent: with the number that was counted for it."""
+    record = operation.record
+    if operation.given and isinstance(record, Invoice):
+        return msgspec.structs.replace(record, number=operation.given)
+    return record
 
 
 def by_its_own_id(kind: Kind, reference: str) -> str:

@@ -17,10 +17,11 @@ from syncd.seen import Slot
 from syncd.state.values import LinkState
 
 
-def pushable(parts: Parts, kind: Kind, name: str) -> frozenset[Slot]:
+def pushable(parts: Parts, kind: Kind, name: str, *, mail: bool = False) -> frozenset[Slot]:
     """The record of the source with that number or name, or id.
 
     Raises ``StateError`` where there is none, or more than one, or where it does not belong in QuickBooks as it is.
+    ``mail``: QuickBooks is to mail it, too; refused where that is not switched on.
     """
     policy = parts.policy.kinds.get(kind)
     noun = kind.replace("_", " ")
@@ -28,6 +29,11 @@ def pushable(parts: Parts, kind: Kind, name: str) -> frozenset[Slot]:
         raise StateError(
             f"The profile {parts.policy.profile} makes no {noun} in QuickBooks.",
             remedy="See what it sends: docs/cases.md",
+        )
+    if mail and Verb.SEND not in policy.verbs.get(Side.QBO, frozenset()):
+        raise StateError(
+            f"QuickBooks is not to mail the {noun} records of {parts.company}.",
+            remedy="Set send_via_qbo = true in [company.settings], with a profile that mails; or leave out --send.",
         )
     record_id = _find(parts, kind, name)
     link = parts.store.links_by_source(parts.company, kind, [record_id]).get(record_id)

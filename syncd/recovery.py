@@ -22,13 +22,25 @@ import msgspec
 
 from syncd.links import LinkBook
 from syncd.model.lens import Lens, Projection, differing
-from syncd.model.observations import Absent, Observation, Present, Unknown
+from syncd.model.observations import Absent, Flawed, Observation, Present, Unknown
 from syncd.model.records import Kind, Record, Side, State
 from syncd.model.references import pending, references
 from syncd.model.spec import SPECS
-from syncd.model.writes import DESTRUCTIVE_VERBS, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
+from syncd.model.writes import (
+    DESTRUCTIVE_VERBS,
+    UNCLEAR,
+    Conflict,
+    Done,
+    InDoubt,
+    NotSent,
+    Outcome,
+    Refused,
+    SourceWrite,
+    Verb,
+)
 from syncd.model.writes import WireWrite as Wire
 from syncd.ports import Journal
+from syncd.reconciler.mail import UNCLEAR_TEXT
 from syncd.reconciler.plan import Operation
 from syncd.settling import Settler, Tally
 from syncd.sources.base import Source
@@ -55,6 +67,10 @@ class BooksRecovery(Protocol):
 
     def entity(self, kind: Kind) -> str:
         """QBO's name of a kind."""
+        ...
+
+    def decode(self, kind: Kind, row: bytes) -> Present | Flawed:
+        """One object of QBO's as a record."""
         ...
 
     def send(self, writes: Sequence[Wire]) -> list[Outcome]:
@@ -125,6 +141,8 @@ class Recovery:
             return self._source_outcome(entry, operation, committed)
         if operation.verb is Verb.CREATE:
             return self._created(entry, operation)
+        if operation.verb is Verb.SEND:
+            return self._mailed(entry, operation)
         return self._changed(entry, operation)
 
     # ---- the source
@@ -220,6 +238,19 @@ class Recovery:
                 return Conflict("it moved on in QuickBooks meanwhile")
             case _:
                 return InDoubt("QuickBooks could not be read")
+
+    def _mailed(self, entry: JournalEntry, operation: Operation) -> Outcome:
+        """Whether QuickBooks shows a mail that it did not show before. If not, nobody knows, and it is never repeated:
+        a client who gets two is worse than one whom a person has to look after."""
+        answer = self._books.read(operation.kind, [operation.qbo_id]).get(operation.qbo_id)
+        if not isinstance(answer, Present | Absent):
+            return InDoubt("QuickBooks could not be read")
+        before = self._books.decode(operation.kind, entry.intent.pre_image) if entry.intent.pre_image else None
+        earlier = getattr(before.record, "mailed", "") if isinstance(before, Present) else ""
+        mailed = getattr(answer.record, "mailed", "") if isinstance(answer, Present) else ""
+        if isinstance(answer, Present) and mailed and mailed != earlier:
+            return Done(after=answer)
+        return Refused(code=UNCLEAR, text=UNCLEAR_TEXT)
 
     @staticmethod
     def _is_removed(answer: Present) -> bool:

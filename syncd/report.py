@@ -27,10 +27,10 @@ class CycleRequest(msgspec.Struct, frozen=True):
     """What one run is to do. ``kinds`` and ``ids`` narrow it (empty: everything); ids are of either side.
 
     ``reload``: records (kind, source id, QBO id) that are to become what QBO holds, and nothing else is looked at
-    (R-34). ``push``: records that a person wants to go out now, and nothing else is looked at (O-10, V-12). ``undo``:
-    the run whose writes are taken back; nothing else is looked at then, either. ``every_dirty``: look at records that
-    wait although their time has not come (an operator's run does). ``removed``: how many records this very run has
-    removed already, by kind, before it decided once more.
+    (R-34). ``push``: records that a person wants to go out now, and nothing else is looked at (O-10, V-12); ``send``:
+    and QBO is to mail them (O-15). ``undo``: the run whose writes are taken back; nothing else is looked at then,
+    either. ``every_dirty``: look at records that wait although their time has not come (an operator's run does).
+    ``removed``: how many records this very run has removed already, by kind, before it decided once more.
     """
 
     dry_run: bool = False
@@ -45,6 +45,7 @@ class CycleRequest(msgspec.Struct, frozen=True):
     every_dirty: bool = True
     reload: frozenset[tuple[Kind, str, str]] = frozenset()
     push: frozenset[tuple[Kind, str, str]] = frozenset()
+    send: bool = False
     undo: str = ""
     removed: Mapping[Kind, int] = {}
 
@@ -52,6 +53,11 @@ class CycleRequest(msgspec.Struct, frozen=True):
     def partial(self) -> bool:
         """Whether only some records are looked at, so that no cursor may move."""
         return bool(self.kinds or self.ids or self.reload or self.push or self.undo)
+
+    @property
+    def asked(self) -> str:
+        """What is asked of the records in ``push``, as the state remembers it."""
+        return "send" if self.send else "push"
 
     @property
     def overrides(self) -> Overrides:
@@ -107,6 +113,7 @@ class AuditReport(msgspec.Struct, frozen=True):
 
     ``compared`` = ``agree`` + ``accepted`` + the number of ``differ``. ``accepted`` records differ in fields whose
     difference the policy allows. ``waiting`` counts records that belong in QBO and are not there (held or new).
+    ``left``: what the policy leaves as it is, on one side only, or until a person asks for it; no differences.
     """
 
     company: str
@@ -114,6 +121,7 @@ class AuditReport(msgspec.Struct, frozen=True):
     agree: int
     accepted: int = 0
     differ: tuple[Difference, ...] = ()
+    left: tuple[Difference, ...] = ()
     money_difference: Mapping[str, Decimal] = {}
     waiting: int = 0
     unknown: int = 0

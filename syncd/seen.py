@@ -64,12 +64,13 @@ class BooksChanges(Protocol):
 
 class Seen(msgspec.Struct):
     """What was observed of one record so far. None: that side was not looked at yet. ``asked``: a person wants it to
-    go out (``push``)."""
+    go out (``Dirty.asked``)."""
 
     source: Observation | None = None
     qbo: Observation | None = None
     link: Link | None = None
     forced: bool = False
+    tried: bool = False
     asked: str = ""
 
 

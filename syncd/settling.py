@@ -14,9 +14,9 @@ from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
 from syncd.model.references import pending
 from syncd.model.spec import SPECS
-from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
-from syncd.reconciler.base import advance, as_written, untellable
-from syncd.reconciler.cases import ACTIONS
+from syncd.model.writes import DESTRUCTIVE_VERBS, UNCLEAR, Verb
+from syncd.reconciler.base import advance, as_written, unmarked, untellable
+from syncd.reconciler.cases import actions
 from syncd.reconciler.explain import show
 from syncd.reconciler.plan import Operation
 from syncd.reconciler.policy import Case
@@ -102,9 +102,17 @@ class Settler:
             return
         link = self._state_link(operation)
         self._put(tally, link)
-        tally.clean.append(operation.key)
-        tally.unheld.append(operation.key)
+        if operation.remainder:
+            self._wait_for_more(tally, operation, link)
+        elif operation.writes_back or _mark_open(operation, link):
+            self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
+            tally.unheld.append(operation.key)
+        else:
+            tally.clean.append(operation.key)
+            tally.unheld.append(operation.key)
         tally.history.append(self._event(operation, DONE, before={}, after=link.source_base))
+        if operation.mails:
+            self.again(tally, operation, "QuickBooks has yet to mail it", at_once=True, asked="mail")
 
     def _state_link(self, operation: Operation) -> Link:
         known = self._link_of(operation)
@@ -114,6 +122,8 @@ class Settler:
         if state is not LinkState.LINKED and known is not None:
             return msgspec.structs.replace(known, state=state, source_version=operation.expected_source)
         source = operation.source_base or self._source_projection(operation)
+        if known is None:
+            source = unmarked(operation.kind, source, operation.qbo_base)
         return Link(
             company=self._company,
             kind=operation.kind,
@@ -137,6 +147,8 @@ class Settler:
             self._remark(operation, reason)
             return
         known = self._links.link(operation.kind, operation.source_id)
+        if operation.heard:
+            tally.unheld.append(operation.key)
         if not operation.wait or operation.blocked_by:
             tally.held.append(
                 Held(
@@ -151,13 +163,14 @@ class Settler:
                     source_value=operation.source_base,
                     qbo_value=operation.qbo_base,
                     base_value=known.source_base if known is not None else {},
-                    actions=("retry", *ACTIONS.get(Case(case), ()), "ignore"),
+                    actions=("retry", *actions(Case(case), operation.kind), "ignore"),
                 )
             )
         self.again(tally, operation, reason)
 
-    def again(self, tally: Tally, operation: Operation, reason: str, *, at_once: bool = False) -> None:
-        """The record has to be looked at again, sooner or later; the later, the more often it was in vain."""
+    def again(self, tally: Tally, operation: Operation, reason: str, *, at_once: bool = False, asked: str = "") -> None:
+        """The record has to be looked at again, sooner or later; the later, the more often it was in vain. ``asked``:
+        what is still to be done of what a person asked for, where that is another thing than before."""
         attempts = self._tried.get(record_name(*operation.key), 0)
         longest = RETRY_BLOCKED_SECONDS if operation.wait else RETRY_LONGEST_SECONDS
         wait = min(RETRY_FIRST_SECONDS * 2 ** min(attempts, 16), longest)
@@ -169,6 +182,7 @@ class Settler:
                 reason=reason[:300],
                 attempts=attempts + 1,
                 not_before=self._now if at_once else self._now + timedelta(seconds=wait),
+                asked=asked,
             )
         )
 
@@ -189,6 +203,8 @@ class Settler:
         ``edited``: people may have changed the record before ``after`` was read."""
         note = left_at(after.version) if isinstance(after, Present) else ""
         tally.outcomes.append(JournalOutcome(journal_id, JournalState.CONFIRMED, note=note, tid=tid))
+        if operation.alone:
+            return self._on_its_own(tally, operation, journal_id, after)
         known = self._link_of(operation)
         if operation.undoes:
             return self._undone(tally, operation, known, journal_id, after, tid)
@@ -215,6 +231,8 @@ class Settler:
             )
             if variance:
                 self._variance(tally, operation, link, variance)
+            elif operation.remainder:
+                self._wait_for_more(tally, operation, link)
         self._end_predecessor(tally, operation, link)
         self._put(tally, link)
         keys = {operation.key, (operation.kind, link.source_id, link.qbo_id)}
@@ -224,12 +242,23 @@ class Settler:
             tally.unheld.extend(sorted(keys))  # whatever it waited for, it was written now
         if kept:
             self.again(tally, operation, f"{', '.join(sorted(kept))} was written and is as it was before")
-        elif operation.writes_back or apart:
+        elif operation.writes_back or apart or _mark_open(operation, link):
             # Not done yet, and a stop at this very moment must not make it forgotten: no feed will mention it again.
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
         elif not held:
             tally.clean.extend(sorted(keys))
+        if operation.mails:
+            self.again(tally, operation, "QuickBooks has yet to mail it", at_once=True, asked="mail")
         return link
+
+    def _on_its_own(self, tally: Tally, operation: Operation, journal_id: str, after: Present | Absent) -> Link:
+        """A record that was entered in the source, or removed from it, on somebody's behalf: looked at next, like any
+        other that people entered or removed."""
+        source_id = after.record.id if isinstance(after, Present) else operation.source_id
+        of = msgspec.structs.replace(operation, source_id=source_id)
+        self.again(tally, of, "it was entered or removed on somebody's behalf", at_once=True)
+        tally.history.append(self._event(of, DONE, before={}, journal_id=journal_id))
+        return Link(self._company, operation.kind, source_id, operation.qbo_id, label=operation.label)
 
     @staticmethod
     def _still_apart(link: Link) -> bool:
@@ -246,7 +275,9 @@ class Settler:
 
     def _removed(self, operation: Operation, known: Link | None) -> Link:
         if known is not None:
-            return msgspec.structs.replace(known, state=LinkState.TOMBSTONED)
+            # What is inactive on both sides may be made active again, and is the same then.
+            kept = operation.verb is Verb.DEACTIVATE and operation.source_base
+            return msgspec.structs.replace(known, state=LinkState.ORPHANED if kept else LinkState.TOMBSTONED)
         return Link(
             company=self._company,
             kind=operation.kind,
@@ -300,7 +331,7 @@ class Settler:
             state=LinkState.LINKED,
             source_version=source_version,
             qbo_version=qbo_version,
-            source_base=settled.source,
+            source_base=unmarked(kind, settled.source, settled.qbo) if fresh or known is None else settled.source,
             qbo_base=settled.qbo,
             accepted=tuple(sorted(settled.accepted - {*operation.writes_back, *operation.awaits})),
             created_by=operation.side if fresh else known.created_by if known is not None else None,
@@ -322,6 +353,17 @@ class Settler:
             qbo_base=link.qbo_base,
         )
         self.hold(tally, held, case=Case.DRIFT.value, reason=f"after the write the amounts do not agree: {parts}")
+
+    def _wait_for_more(self, tally: Tally, operation: Operation, link: Link) -> None:
+        """What was done is not all of it: the rest is listed, and looked at again."""
+        rest = msgspec.structs.replace(
+            operation,
+            source_id=link.source_id,
+            qbo_id=link.qbo_id,
+            source_base=link.source_base,
+            qbo_base=link.qbo_base,
+        )
+        self.hold(tally, rest, case=Case.BLOCKED.value, reason=operation.remainder)
 
     def _undone(
         self,
@@ -367,6 +409,8 @@ class Settler:
             self._event(operation, f"refused {code}: {text}"[:500], before={}, journal_id=journal_id, tid=tid)
         )
         self.hold(tally, operation, reason=text)
+        if code == UNCLEAR:
+            self.again(tally, operation, text, asked="unclear")
 
     def closed(self, tally: Tally, operation: Operation, journal_id: str, state: JournalState, note: str) -> None:
         """The write was not done and will be decided anew (superseded, or never sent)."""
@@ -429,6 +473,13 @@ class Settler:
             tid=tid,
             run_id=self._run_id,
         )
+
+
+def _mark_open(operation: Operation, link: Link) -> bool:
+    """Whether the source says something else than QBO of what nobody writes there: that is yet to be seen to."""
+    said = operation.source_base
+    derived = (name for name in SPECS[link.kind].derived if name in said and name in link.source_base)
+    return link.state is LinkState.LINKED and any(said[name] != link.source_base[name] for name in derived)
 
 
 def _kept(

@@ -46,7 +46,9 @@ def status(config_path: Path, company: str | None, as_json: bool) -> int:
             dirty = opened.store.dirty_count(wanted.name)
             last = next(iter(opened.store.runs(wanted.name, limit=1)), None)
             grant = opened.store.tokens(wanted.qbo.environment, wanted.qbo.realm_id).load()
-            row = reports.Standing(found, held, dirty, journal, last, grant=grant, near=_near(grant, opened.clock))
+            left = opened.store.count_left(wanted.name)
+            near = _near(grant, opened.clock)
+            row = reports.Standing(found, held, dirty, journal, last, grant=grant, near=near, left=left)
             rows.append(row)
             code = max(code, _STATUS_EXIT.get(row.word, EXIT_HELD if held else EXIT_OK))
     if as_json:
@@ -56,7 +58,12 @@ def status(config_path: Path, company: str | None, as_json: bool) -> int:
     return code
 
 
-_STATUS_EXIT = {"halted": EXIT_HALTED, "restored": EXIT_HALTED, "reconnect": EXIT_RECONNECT}
+_STATUS_EXIT = {
+    "halted": EXIT_HALTED,
+    "restored": EXIT_HALTED,
+    "reconnect": EXIT_RECONNECT,
+    "disconnected": EXIT_RECONNECT,
+}
 
 
 def _near(grant: Tokens | None, clock: Clock) -> tuple[Ending, ...]:

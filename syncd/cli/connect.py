@@ -1,4 +1,5 @@
-"""``connect``: a person approves in the browser, sees which company it is, and only then anything is stored."""
+"""``connect``: a person approves in the browser, sees which company it is, and only then anything is stored; and
+``disconnect``, which gives that back."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -261,4 +263,30 @@ def _store(opened: Session, company: CompanyConfig, tokens: Tokens, facts: Books
             raise WrongCompany("Somebody else connected this company meanwhile.", remedy="Look at: syncd status")
 
 
-COMMANDS: tuple[click.Command, ...] = (connect,)
+@click.command(
+    short_help="Give the access to a QuickBooks company back.",
+    epilog="""\b
+Example:
+  syncd disconnect --company acme
+""",
+)
+@options.config_option
+@options.company_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def disconnect(config_path: Path, company: str | None, yes: bool) -> int:
+    """Give the access to a QuickBooks company back. Both sides stay as they are, and so does all that syncd knows of
+    them: connected again, it goes on where it ended, and creates nothing twice."""
+    from syncd import grant
+
+    with session(config_path, threading.Event()) as opened:
+        wanted = opened.one(company, "One company is disconnected at a time")
+        if not yes:
+            click.confirm(f"Disconnect {wanted.name!r} from QuickBooks?", abort=True)
+        left = grant.disconnect(opened.store, opened.clock, wanted.qbo, wanted.name, options.actor())
+    click.echo(f"{wanted.name} is disconnected. To go on: syncd connect --company {wanted.name}")
+    if left:
+        click.echo(left, err=True)
+    return EXIT_OK
+
+
+COMMANDS: tuple[click.Command, ...] = (connect, disconnect)

@@ -60,6 +60,9 @@ class _DryTokens(StateTokenStore):
     def load_previous(self) -> Tokens | None:
         return (self._renewer or self._reader).load_previous()
 
+    def broken(self) -> str:
+        return (self._renewer or self._reader).broken()
+
     def save(self, grant: Tokens, expected_version: int) -> bool:
         return self._renewing().save(grant, expected_version)
 

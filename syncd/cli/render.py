@@ -21,13 +21,27 @@ from syncd.reconciler.plan import Brake, Change, LeftOut, Money, Operation, Plan
 
 WIDTH = 100
 SIDE_NAMES = {Side.SOURCE: "the source", Side.QBO: "QuickBooks", Side.STATE: "our state"}
-ACTIONS = ("create", "update", "void", "delete", "deactivate", "import", "take", "remove", "hold", "wait", "note")
+ACTIONS = (
+    "create",
+    "update",
+    "send",
+    "void",
+    "delete",
+    "deactivate",
+    "import",
+    "take",
+    "remove",
+    "hold",
+    "wait",
+    "note",
+)
 """What an operator calls an operation. ``import`` (a new record), ``take`` (a change) and ``remove`` write to the
 source, ``wait`` and ``note`` nowhere."""
 
 _HEADINGS = {
     "create": "create in QuickBooks",
     "update": "update in QuickBooks",
+    "send": "mail by QuickBooks",
     "void": "void in QuickBooks",
     "delete": "delete in QuickBooks",
     "deactivate": "deactivate in QuickBooks",
@@ -41,6 +55,7 @@ _HEADINGS = {
 _SUMMARY = {
     "create": "to create",
     "update": "to update",
+    "send": "to mail",
     "void": "to void",
     "delete": "to delete",
     "deactivate": "to deactivate",

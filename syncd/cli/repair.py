@@ -27,6 +27,7 @@ _COLUMNS = ("company", "number", "kind", "record", "field", "task", "since")
 Examples:
   syncd push invoice INV-1042
   syncd push invoice INV-1042 --dry-run         show what that would send
+  syncd push invoice INV-1042 --send            and have QuickBooks mail it
   syncd push client "Ada Ltd"
 """,
 )
@@ -34,6 +35,7 @@ Examples:
 @click.argument("name", metavar="NAME")
 @options.config_option
 @options.company_option
+@click.option("--send", is_flag=True, help="Have QuickBooks mail it, too (needs send_via_qbo).")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @options.json_option
 def push(**given: Any) -> int:
@@ -53,7 +55,7 @@ def _push(given: dict[str, Any], *, stop: threading.Event | None = None) -> int:
 
     with session(given["config_path"], stop or threading.Event(), read_only=given["dry_run"]) as opened:
         company = opened.one(given["company"], "A record is sent for one company")
-        request = CycleRequest(dry_run=given["dry_run"], actor=options.actor())
+        request = CycleRequest(dry_run=given["dry_run"], send=given["send"], actor=options.actor())
         with opened.engine(company) as engine, Progress(company.name, fancy=not given["as_json"]) as progress:
             report = engine.push(Kind(given["kind"]), given["name"], request, progress)
     return _told(report, given)

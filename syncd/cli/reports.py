@@ -14,6 +14,7 @@ from syncd.grant import Ending
 from syncd.model.records import Side
 from syncd.model.spec import SPECS
 from syncd.owing import Owed
+from syncd.qbo.auth import ENDED_BY
 from syncd.reconciler.plan import Change
 from syncd.report import AuditReport, CycleReport
 from syncd.sources.base import Finding
@@ -86,6 +87,11 @@ def audit_text(report: AuditReport) -> str:
         lines.append(render.wrapped(difference.reason, 4))
         for change in difference.changes:
             lines.extend(render.change_lines(difference.kind, change, 4))
+    if report.left:
+        lines.append("Left as it is:")
+    for left in report.left:
+        name = render.plain(left.label) or left.source_id or f"qbo:{left.qbo_id}"
+        lines.append(render.wrapped(f"{left.kind} {name}: {left.reason}", 2))
     money = ", ".join(f"{value:,f} {currency}" for currency, value in sorted(report.money_difference.items()))
     accepted = f", {report.accepted} differ as the policy allows" if report.accepted else ""
     waiting = f", {report.waiting} are not in QuickBooks yet" if report.waiting else ""
@@ -119,6 +125,16 @@ def audit_json(report: AuditReport) -> dict[str, Any]:
             }
             for d in report.differ
         ],
+        "left": [
+            {
+                "kind": str(d.kind),
+                "label": d.label,
+                "source_id": d.source_id,
+                "qbo_id": d.qbo_id,
+                "reason": d.reason,
+            }
+            for d in report.left
+        ],
         "money_difference": {c: format(value, "f") for c, value in report.money_difference.items()},
         "waiting": report.waiting,
         "unknown": report.unknown,
@@ -134,7 +150,7 @@ def findings_text(findings: Sequence[Finding]) -> str:
 
 class Standing(msgspec.Struct, frozen=True):
     """How one company stands. ``journal`` counts its writes by state, ``last`` is its latest run; ``near`` are the ends
-    of the grant that a person has to know of."""
+    of the grant that a person has to know of; ``left`` counts what stays on one side only."""
 
     company: Company
     held: int
@@ -143,6 +159,7 @@ class Standing(msgspec.Struct, frozen=True):
     last: Run | None = None
     grant: Tokens | None = None
     near: tuple[Ending, ...] = ()
+    left: int = 0
 
     @property
     def word(self) -> str:
@@ -152,7 +169,7 @@ class Standing(msgspec.Struct, frozen=True):
         if self.company.halted_since:
             return "halted"
         if self.grant is not None and self.grant.broken:
-            return "reconnect"
+            return "disconnected" if self.grant.broken.startswith(ENDED_BY) else "reconnect"
         if not self.company.realm_id:
             return "not-connected"
         if self.company.first_run_approved_at is None:
@@ -163,6 +180,7 @@ class Standing(msgspec.Struct, frozen=True):
 _STANDING = {
     "restored": "RESTORED: this state is older than the world, and nothing is written. Next: syncd relink",
     "halted": 'HALTED. When its cause is gone: syncd resume --reason "..."',
+    "disconnected": "DISCONNECTED by a person. To go on: syncd connect",
     "reconnect": "NO LONGER CONNECTED: QuickBooks refuses the grant. Next: syncd connect",
     "not-connected": "not connected yet. Next: syncd connect",
     "first-run": "waits for its first run. Next: syncd reconcile --dry-run, then --approve-first-run",
@@ -190,6 +208,8 @@ def status_text(standing: Standing) -> str:
             ("last run", f"{last.what} {last.id}, {last.outcome or 'not ended'}, began {_when(last.started_at)}")
         )
     rows.append(("held", str(standing.held)))
+    if standing.left:
+        rows.append(("left on one side", f"{standing.left}; which: syncd audit"))
     rows.append(("to look at again", str(standing.dirty)))
     unsettled = sum(standing.journal.get(state, 0) for state in _OPEN_WRITES)
     rows.append(("unsettled writes", str(unsettled)))
@@ -200,6 +220,8 @@ def status_text(standing: Standing) -> str:
 
 def _grant_rows(grant: Tokens) -> list[tuple[str, str]]:
     """When the connection was approved and when it ends."""
+    if grant.broken.startswith(ENDED_BY):
+        return [("connection", f"{render.plain(grant.broken)}; approved {_when(grant.connected_at)}")]
     if grant.broken:
         return [("connection", f"refused ({render.plain(grant.broken)}); approved {_when(grant.connected_at)}")]
     ends = [
@@ -236,6 +258,7 @@ def status_json(standing: Standing) -> dict[str, Any]:
         "connection": _grant_json(standing),
         "held": standing.held,
         "dirty": standing.dirty,
+        "left": standing.left,
         "journal": standing.journal,
     }
 

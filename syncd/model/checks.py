@@ -22,9 +22,12 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Form,
     Invoice,
+    Item,
     Payment,
+    Project,
     Purchase,
     PurchaseOrder,
     Record,
@@ -53,12 +56,16 @@ EMAIL_LIMIT = 100
 def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Problem, ...]:
     """Every reason why ``record`` cannot be written to this company as it is; empty when it can."""
     match record:
+        case Item():
+            found = _item(record, settings)
         case Client() | Vendor():
-            found = _party(record, facts)
-        case Invoice() | CreditNote():
+            found = _party(record, facts, settings)
+        case Project():
+            found = _project(record, facts)
+        case Invoice() | Estimate() | CreditNote():
             found = _form(record, facts, settings)
         case Payment():
-            found = _payment(record, facts)
+            found = _payment(record, facts) + _named_account(record, settings)
         case CreditApplication():
             found = _credit_application(record, facts)
         case Bill():
@@ -78,10 +85,78 @@ def _problem(code: str, field: str, sentence: str, remedy: str) -> Problem:
     return Problem(code=code, text=sentence, remedy=remedy, field=field)
 
 
-def _party(record: Client | Vendor, facts: BooksFacts) -> list[Problem]:
+def unusable(record: Record, settings: Settings) -> tuple[Problem, ...]:
+    """Why a record that QBO has cannot stand for one of the source, although it is the same; empty when it can. Only
+    where products are made, so that each name has to lead to one that works (C-O4)."""
+    if not isinstance(record, Item) or settings.missing_item != "create":
+        return ()
+    found = []
+    if not record.booked:
+        found.append(
+            _problem(
+                "item-account",
+                "name",
+                f"The product {record.name} in QuickBooks has no income account; syncd does not change it.",
+                "Give it an income account in QuickBooks.",
+            )
+        )
+    if not record.active:
+        found.append(
+            _problem(
+                "item-inactive",
+                "name",
+                f"The product {record.name} is inactive in QuickBooks.",
+                "Make it active there, or name another one for it in item_map.",
+            )
+        )
+    return tuple(found)
+
+
+def _item(record: Item, settings: Settings) -> list[Problem]:
+    """What stands in the way of a product that is to be made (O-22, O-3)."""
+    found = _name(record.name, "item")
+    if record.name in {settings.tax_item, settings.discount_item}:
+        return [
+            _problem(
+                "item-own",
+                "name",
+                f"The product {record.name} for tax or discounts is not in QuickBooks.",
+                "Enter it there, on the account that fits.",
+            )
+        ]
+    if settings.missing_item == "create" and not settings.default_income_account:
+        found.append(
+            _problem(
+                "income-account",
+                "name",
+                f"The product {record.name} is not in QuickBooks, and no income account is chosen for new ones.",
+                "Set default_income_account to an income account in QuickBooks, or enter the product there.",
+            )
+        )
+    return found
+
+
+def _party(record: Client | Vendor, facts: BooksFacts, settings: Settings) -> list[Problem]:
     noun = "client" if isinstance(record, Client) else "vendor"
-    found = _name(record.name, noun) + _currency(record.currency, facts)
+    found = _name(record.name, noun)
+    if settings.currency_mode == "keep":
+        found += _currency(record.currency, facts)
     return found + _emails(record.email, "email", f"the {noun}'s")
+
+
+def _project(record: Project, facts: BooksFacts) -> list[Problem]:
+    """A sub-customer has a name like any other, and a customer above it (entities.md 3.2)."""
+    found = _name(record.name, "project") + _currency(record.currency, facts)
+    if not record.client:
+        found.append(
+            _problem(
+                "project-client",
+                "client",
+                "The project has no client, so there is no customer to put it under.",
+                "Choose the project's client in the source.",
+            )
+        )
+    return found
 
 
 def _emails(emails: str | UnsetType, field: str, whose: str) -> list[Problem]:
@@ -182,7 +257,7 @@ def _form(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
         *_emails(record.cc_emails, "cc_emails", "the document's"),
         *_lines(record, currency, settings),
         *_discount(record, settings),
-        *_tax(record, facts, settings),
+        *_taxes(record, facts, settings),
         *_sum(record, currency),
     ]
 
@@ -243,6 +318,15 @@ def _discount(record: Form, settings: Settings) -> list[Problem]:
                 "discount-negative", "discount", "The discount is negative.", "Enter a surcharge as a line instead."
             )
         ]
+    if discount and settings.tax_mode == "line":
+        return [
+            _problem(
+                "discount-item",
+                "discount",
+                f"The {_noun(record)} has a discount, which is to be a line, but no product is chosen for it.",
+                "Set discount_item to a product in QuickBooks.",
+            )
+        ]
     if discount and not settings.discount_account and not settings.allow_discount_drop:
         return [
             _problem(
@@ -291,6 +375,41 @@ def _tax(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
     return []
 
 
+def _taxes(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
+    """What is wrong with the tax, in the way in which it is to travel."""
+    match settings.tax_mode:
+        case "line":
+            return _tax_as_line(record)
+        case "none":
+            return _left_out(record)
+        case _:
+            return _tax(record, facts, settings)
+
+
+def _tax_as_line(record: Form) -> list[Problem]:
+    """Tax that could not be said as a line; what could is one already (``syncd/presenting.py``)."""
+    if not _value(record.tax):
+        return []
+    text, remedy = "which is to be a line, but no product is chosen for it", "Set tax_item to a product in QuickBooks."
+    if record.tax_inclusive is True:
+        text = "which its prices contain: that cannot be said as a line beside them"
+        remedy = "Enter the prices without tax in the source."
+    return [_problem("tax-line", "tax", f"The {_noun(record)} has tax, {text}.", remedy)]
+
+
+def _left_out(record: Form) -> list[Problem]:
+    if record.tax_inclusive is not True or not _value(record.tax):
+        return []
+    return [
+        _problem(
+            "tax-inclusive",
+            "tax",
+            f"The prices of the {_noun(record)} contain the tax, and documents are sent without tax.",
+            "Enter the prices without tax in the source.",
+        )
+    ]
+
+
 def tax_code_name(record: Form, settings: Settings) -> str:
     """The QuickBooks tax code for an invoice, as named in the settings; empty when none applies."""
     code = record.tax_code if isinstance(record.tax_code, str) else ""
@@ -301,7 +420,7 @@ def _sum(record: Form, currency: str) -> list[Problem]:
     """The total has to follow from the parts; QBO computes it itself and sends it back (F-18)."""
     found = [*_amount(record.total, currency, "total")]
     if record.total < 0:
-        other = "a credit note" if isinstance(record, Invoice) else "an invoice"
+        other = "an invoice" if isinstance(record, CreditNote) else "a credit note"
         found.append(_problem("total-negative", "total", "The total is negative.", f"Enter it as {other} instead."))
     parts = sum((round_money(line.amount, currency) for line in record.lines), _ZERO)
     computed = parts - round_money(_value(record.discount), currency)
@@ -320,7 +439,13 @@ def _sum(record: Form, currency: str) -> list[Problem]:
 
 
 def _noun(record: Form) -> str:
-    return "invoice" if isinstance(record, Invoice) else "credit note"
+    match record:
+        case Invoice():
+            return "invoice"
+        case Estimate():
+            return "estimate"
+        case _:
+            return "credit note"
 
 
 def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
@@ -366,6 +491,20 @@ def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
             )
         )
     return found
+
+
+def _named_account(record: Payment, settings: Settings) -> list[Problem]:
+    """C-V3: money that nobody entered, but a mark, goes to an account that somebody named."""
+    if record.by_mark is not True or settings.mark_paid_account or settings.deposit_account:
+        return []
+    return [
+        _problem(
+            "mark-account",
+            "amount",
+            "The invoice was marked as paid by hand, and no account is named that the money went to.",
+            "Set mark_paid_account (or deposit_account) to an account in QuickBooks.",
+        )
+    ]
 
 
 def _credit_application(record: CreditApplication, facts: BooksFacts) -> list[Problem]:

@@ -27,18 +27,22 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Form,
     Invoice,
     Kind,
     Line,
     Named,
     Payment,
+    Project,
     Purchase,
     PurchaseOrder,
     Record,
+    State,
     Vendor,
 )
 from syncd.model.references import (
+    billed_to,
     bought_item_key,
     category_key,
     is_text,
@@ -64,7 +68,7 @@ Projection = dict[str, Canonical]
 Refs = Callable[[Kind, str], str]
 """Turns an id of the source into the id that QBO knows the record by; ``pending`` ids stand for records to come."""
 
-SOMETIMES = frozenset({"digest", "expenses", "reimbursed", "tax_rate", "transaction_number"})
+SOMETIMES = frozenset({"by_mark", "digest", "expenses", "paid", "reimbursed", "tax_rate", "transaction_number"})
 """Fields that a projection has only where its side tells them."""
 AMOUNT_COLUMN = 4
 """Place of the amount in a projected line, of whatever kind."""
@@ -84,7 +88,8 @@ class Lens:
         self._held = held
         self._settings = settings
         self._home = facts.home_currency
-        self._with_tax = facts.sales_tax
+        self._home_only = settings.currency_mode == "home_only"
+        self._with_tax = facts.sales_tax and settings.tax_mode != "none"
         self._with_discount = bool(settings.discount_account)
         self._projectors: dict[Kind, Callable[[Any, Refs | None], Projection]] = {
             Kind.CLIENT: self._client,
@@ -93,7 +98,8 @@ class Lens:
             Kind.TAX_CODE: self._named,
             Kind.PAYMENT_METHOD: self._named,
             Kind.CATEGORY: self._named,
-            Kind.PROJECT: self._named,
+            Kind.PROJECT: self._project,
+            Kind.ESTIMATE: self._priced,
             Kind.INVOICE: self._invoice,
             Kind.CREDIT_NOTE: self._credit_note,
             Kind.PAYMENT: self._payment,
@@ -120,13 +126,32 @@ class Lens:
         currency = getattr(record, "currency", UNSET)
         return currency if isinstance(currency, str) and currency else self._home
 
+    def party_currency(self, record: Record) -> str:
+        """The currency that a client or vendor of the source has in QBO once it is made there."""
+        return self._home if self._home_only else self.currency(record)
+
     # ---- lists
 
     def _named(self, record: Named, refs: Refs | None) -> Projection:
         return {"name": values.text(record.name).removesuffix(" (deleted)")}
 
+    def _project(self, record: Project, refs: Refs | None) -> Projection:
+        """Where a project is a sub-customer, it is one of a certain customer (B-20)."""
+        projection = self._named(record, refs)
+        if self._settings.project_as == "sub_customer":
+            resolve = refs or _same
+            projection["client"] = resolve(Kind.CLIENT, record.client) if record.client else ""
+        return projection
+
+    def _customer(self, record: Form | Payment | CreditApplication, refs: Refs | None) -> str:
+        """The customer or sub-customer that a document is billed to."""
+        return record.client if refs is None else refs(*billed_to(record, self._settings))
+
     def _client(self, record: Client, refs: Refs | None) -> Projection:
-        return self._keep(Kind.CLIENT, self._party(record))
+        full = self._party(record)
+        if self._home_only and refs is not None:
+            del full["currency"]  # QBO decides it (O-32)
+        return self._keep(Kind.CLIENT, full)
 
     def _vendor(self, record: Vendor, refs: Refs | None) -> Projection:
         return self._keep(Kind.VENDOR, self._party(record))
@@ -141,10 +166,16 @@ class Lens:
     # ---- documents
 
     def _invoice(self, record: Invoice, refs: Refs | None) -> Projection:
-        full = self._form(Kind.INVOICE, record, refs)
+        return self._keep(Kind.INVOICE, self._dated(Kind.INVOICE, record, refs) | _marks(record, refs))
+
+    def _priced(self, record: Estimate, refs: Refs | None) -> Projection:
+        return self._keep(Kind.ESTIMATE, self._dated(Kind.ESTIMATE, record, refs))
+
+    def _dated(self, kind: Kind, record: Invoice | Estimate, refs: Refs | None) -> Projection:
+        full = self._form(kind, record, refs)
         full["due_date"] = record.due_date.isoformat() if record.due_date is not UNSET else ""
         full["discount"] = values.money(self._discount(record, refs), self.currency(record))
-        return self._keep(Kind.INVOICE, full)
+        return full
 
     def _credit_note(self, record: CreditNote, refs: Refs | None) -> Projection:
         return self._keep(Kind.CREDIT_NOTE, self._form(Kind.CREDIT_NOTE, record, refs))
@@ -165,10 +196,9 @@ class Lens:
                 total, tax = (total if inclusive else total - tax), ZERO
             given = record.discount if isinstance(record.discount, Decimal) else ZERO
             total += given - self._discount(record, refs)
-        resolve = refs or _same
         full: Projection = {
             "number": values.cut(_text(record.number), NUMBER_LIMIT),
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "issue_date": record.issue_date.isoformat(),
             "currency": currency,
             "bill_to": postal(record.bill_to),
@@ -225,7 +255,7 @@ class Lens:
             for part in record.credits
         )
         full: Projection = {
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "date": record.date.isoformat(),
             "amount": values.money(record.amount, currency),
             "currency": currency,
@@ -235,7 +265,9 @@ class Lens:
             "reference": values.cut(_text(record.reference), REFERENCE_LIMIT),
             "notes": values.cut(_text(record.notes), PAYMENT_NOTES_LIMIT),
         }
-        return self._keep(Kind.PAYMENT, full)
+        kept = self._keep(Kind.PAYMENT, full)
+        # In the source's half alone, and so remembered when the source has it no more (C-V3).
+        return kept | {"by_mark": "yes"} if refs is not None and record.by_mark is True else kept
 
     def _method(self, record: Payment, refs: Refs | None) -> str:
         if refs is None:
@@ -248,7 +280,7 @@ class Lens:
         currency = self.currency(record)
         resolve = refs or _same
         full: Projection = {
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "credit_note": resolve(Kind.CREDIT_NOTE, record.credit_note),
             "date": record.date.isoformat(),
             "currency": currency,
@@ -332,6 +364,15 @@ class Lens:
     def _keep(self, kind: Kind, full: Projection) -> Projection:
         held = self._held.get(kind, frozenset())
         return {name: value for name, value in full.items() if name in held}
+
+
+def _marks(record: Invoice, refs: Refs | None) -> Projection:
+    """What is marked on an invoice. Of a total of nothing nobody can say whether it is paid."""
+    sent = record.state is State.SENT if refs is not None else record.sent is True
+    found: Projection = {"sent": "yes" if sent else "no"}
+    if isinstance(record.paid, bool) and record.total:
+        found["paid"] = "yes" if record.paid else "no"
+    return found
 
 
 def _allocations(parts: tuple[Allocation, ...], currency: str, resolve: Refs) -> Canonical:

@@ -17,7 +17,9 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Expense,
+    Form,
     Invoice,
     Item,
     Kind,
@@ -48,7 +50,7 @@ NAMED: Mapping[Kind, type[Any]] = {
     Kind.CATEGORY: Category,
     Kind.PROJECT: Project,
 }
-"""Kinds whose records are matched by name and never written, with what stands for a mere name."""
+"""Kinds whose records are matched by name, with what stands for a mere name."""
 
 
 def pending(kind: Kind, source_id: str) -> str:
@@ -137,7 +139,7 @@ def is_text(line: Line) -> bool:
 def names_in(record: Record) -> dict[Reference, str]:
     """What a record of the source refers to that may be known by name alone, with the name (empty: known by id)."""
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             found = {(Kind.ITEM, item_key(line)): line.item_name for line in record.lines if not is_text(line)}
             if isinstance(record.tax_code, str) and record.tax_code.strip():
                 found[Kind.TAX_CODE, key_of("", record.tax_code)] = record.tax_code
@@ -166,7 +168,7 @@ def qbo_references(record: Record) -> frozenset[Reference]:
     """The records (kind, id of QBO) that a record of QBO refers to."""
     found = set(_documents(record))
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             found |= {(Kind.ITEM, line.item) for line in record.lines if line.item}
         case Payment():
             if isinstance(record.method, str) and record.method:
@@ -180,31 +182,44 @@ def qbo_references(record: Record) -> frozenset[Reference]:
 
 def _documents(record: Record) -> set[Reference]:
     """Those references that are ids on either side: parties and other documents."""
+    found: set[Reference] = set()
     match record:
-        case Invoice() | CreditNote():
-            return {(Kind.CLIENT, record.client)}
+        case Project() if record.client:
+            found = {(Kind.CLIENT, record.client)}
+        case Invoice() | Estimate() | CreditNote():
+            found = _whose(record)
         case Payment():
-            found = {(Kind.CLIENT, record.client)}
+            found = _whose(record)
             found |= {(Kind.INVOICE, part.invoice) for part in record.allocations}
-            return found | {(Kind.CREDIT_NOTE, part.credit_note) for part in record.credits}
+            found |= {(Kind.CREDIT_NOTE, part.credit_note) for part in record.credits}
         case CreditApplication():
-            found = {(Kind.CLIENT, record.client)}
+            found = _whose(record)
             if record.credit_note:  # a void one in QBO names none any more
                 found.add((Kind.CREDIT_NOTE, record.credit_note))
-            return found | {(Kind.INVOICE, part.invoice) for part in record.allocations}
-        case Bill() | Purchase() | PurchaseOrder():
-            return {(Kind.VENDOR, record.vendor)} if record.vendor else set()
-        case Attachment():
-            owner = owner_of(record)
-            return {owner} if owner is not None else set()
-        case _:
-            return set()
+            found |= {(Kind.INVOICE, part.invoice) for part in record.allocations}
+        case Bill() | Purchase() | PurchaseOrder() if record.vendor:
+            found = {(Kind.VENDOR, record.vendor)}
+        case Attachment() if (owner := owner_of(record)) is not None:
+            found = {owner}
+    return found
+
+
+def _whose(record: Form | Payment | CreditApplication) -> set[Reference]:
+    project: set[Reference] = {(Kind.PROJECT, record.project)} if record.project else set()
+    return {(Kind.CLIENT, record.client)} | project
+
+
+def billed_to(record: Form | Payment | CreditApplication, settings: Settings) -> Reference:
+    """Whose document it is in QBO: the project's, where projects are sub-customers (B-22), else the client's."""
+    if record.project and settings.project_as == "sub_customer":
+        return (Kind.PROJECT, record.project)
+    return (Kind.CLIENT, record.client)
 
 
 def party(record: Record) -> Reference | None:
     """The client or vendor that a document belongs to."""
     match record:
-        case Invoice() | CreditNote() | Payment() | CreditApplication():
+        case Invoice() | Estimate() | CreditNote() | Payment() | CreditApplication():
             return (Kind.CLIENT, record.client)
         case Bill() | Purchase() | PurchaseOrder():
             return (Kind.VENDOR, record.vendor)
@@ -215,7 +230,7 @@ def party(record: Record) -> Reference | None:
 def dates_of(record: Record) -> tuple[date, ...]:
     """The dates that decide in which accounting period a record falls; none for lists."""
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return (record.issue_date,)
         case Payment() | CreditApplication() | Bill() | Expense() | Purchase() | PurchaseOrder():
             return (record.date,)
@@ -226,7 +241,7 @@ def dates_of(record: Record) -> tuple[date, ...]:
 def amount_of(record: Record) -> Decimal | None:
     """What a document is worth, in its own currency; None for lists."""
     match record:
-        case Invoice() | CreditNote() | Bill() | Purchase() | PurchaseOrder():
+        case Invoice() | Estimate() | CreditNote() | Bill() | Purchase() | PurchaseOrder():
             return record.total
         case Payment() | Expense():
             return record.amount
@@ -241,7 +256,7 @@ def label(record: Record) -> str:
     match record:
         case Client() | Vendor() | Item() | TaxCode() | PaymentMethod() | Category() | Project():
             return record.name or "(none)"
-        case Invoice() | CreditNote() | PurchaseOrder():
+        case Invoice() | Estimate() | CreditNote() | PurchaseOrder():
             return record.number if isinstance(record.number, str) and record.number else f"#{record.id}"
         case Payment():
             return record.reference if isinstance(record.reference, str) and record.reference else f"#{record.id}"
@@ -279,6 +294,8 @@ def mapped_name(kind: Kind, name: str, settings: Settings) -> str:
 def vouched_id(kind: Kind, name: str, settings: Settings) -> str:
     """QBO's id of a record of this name, where the settings give it; empty otherwise."""
     named = _maps(settings).get(kind, {}).get(name.strip(), "")
+    own = name if name in {settings.tax_item, settings.discount_item} and kind is Kind.ITEM else ""
+    named = named or own  # these are named as in QuickBooks, or given by id
     return named.removeprefix(_BY_ID) if named.startswith(_BY_ID) else ""
 
 
@@ -291,7 +308,7 @@ def claimed_id(kind: Kind, record: Record, settings: Settings) -> str:
 def _maps(settings: Settings) -> Mapping[Kind, Mapping[str, str]]:
     return {
         Kind.CLIENT: settings.customer_map,
-        Kind.ITEM: settings.item_map,
+        Kind.ITEM: settings.item_map | settings.line_type_map,
         Kind.VENDOR: settings.vendor_map,
         Kind.CATEGORY: settings.category_map,
         Kind.PAYMENT_METHOD: settings.payment_method_map,

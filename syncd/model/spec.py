@@ -23,9 +23,13 @@ class KindSpec(msgspec.Struct, frozen=True):
     reformatting either (whose document it is, and when). ``fixed``: fields QBO never lets change after creation.
     ``coupled``: fields that hang together, so that a change of one is a change of all. ``dates``: the fields that
     decide in which accounting period it falls. ``transaction``: whether QBO can delete it (lists can only be
-    deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written.
+    deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written
+    (unless the policy has verbs for it: ``Policy.only_matched``).
     ``optional``: what has no counterpart in QBO is left out there, and nothing waits for it. ``watched``: whether QBO's
-    change feed is asked for it. ``siblings``: kinds that are the same entity in QBO. ``along``: it belongs to another
+    change feed is asked for it. ``siblings``: kinds that are the same entity in QBO. ``marks``: fields that are kept in
+    agreement only where a profile says so. ``derived``: those of them that nobody writes to QBO, because there they
+    follow from other records (whether an invoice is paid).
+    ``along``: it belongs to another
     record, goes to QBO only after that, and leaves QBO with it. ``alone``: each write of it travels by itself.
     """
 
@@ -44,6 +48,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     optional: bool = False
     watched: bool = True
     siblings: tuple[Kind, ...] = ()
+    marks: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
     along: bool = False
     alone: bool = False
     plural: str = ""
@@ -66,7 +72,7 @@ _SPECS = (
     KindSpec(kind=Kind.CLIENT, fields=("name", "currency", "email"), fixed=("currency",), plural="clients"),
     KindSpec(
         kind=Kind.PROJECT,
-        fields=("name",),
+        fields=("name", "client"),
         needs=(Kind.CLIENT,),
         link_only=True,
         optional=True,
@@ -76,7 +82,7 @@ _SPECS = (
     ),
     KindSpec(kind=Kind.VENDOR, fields=("name", "currency", "email"), fixed=("currency",), plural="vendors"),
     KindSpec(
-        kind=Kind.INVOICE,
+        kind=Kind.ESTIMATE,
         fields=(
             "number",
             "transaction_number",
@@ -102,7 +108,40 @@ _SPECS = (
         dates=("issue_date",),
         fixed=("currency",),
         transaction=True,
+        plural="estimates",
+    ),
+    KindSpec(
+        kind=Kind.INVOICE,
+        fields=(
+            "number",
+            "transaction_number",
+            "client",
+            "issue_date",
+            "due_date",
+            "currency",
+            "bill_to",
+            "emails",
+            "cc_emails",
+            "lines",
+            "discount",
+            "tax",
+            "tax_rate",
+            "total",
+            "notes",
+            "sent",
+            "paid",
+        ),
+        line_fields=_FORM_LINES,
+        needs=(Kind.CLIENT, Kind.ITEM),
+        money_fields=("currency", "lines", "discount", "tax", "total"),
+        decisive=("client", "issue_date"),
+        coupled=("lines", "discount", "tax", "tax_rate", "total"),
+        dates=("issue_date",),
+        fixed=("currency",),
+        transaction=True,
         voidable=True,
+        marks=("sent", "paid"),
+        derived=("paid",),
         plural="invoices",
     ),
     KindSpec(

@@ -12,8 +12,8 @@ from syncd.model.records import Kind, Record, Side
 
 
 class Verb(StrEnum):
-    """What one operation does. ``WITHDRAW`` makes a document of the source a draft again. The last five touch only
-    our own state."""
+    """What one operation does. ``WITHDRAW`` makes a document of the source a draft again, ``SEND`` has QBO mail one
+    (X-7). The last five touch only our own state."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -21,6 +21,7 @@ class Verb(StrEnum):
     VOID = "void"
     DEACTIVATE = "deactivate"
     WITHDRAW = "withdraw"
+    SEND = "send"
     LINK = "link"
     REBASE = "rebase"
     ORPHAN = "orphan"
@@ -32,6 +33,8 @@ STATE_VERBS = frozenset({Verb.LINK, Verb.REBASE, Verb.ORPHAN, Verb.FORGET, Verb.
 DESTRUCTIVE_VERBS = frozenset({Verb.DELETE, Verb.VOID, Verb.DEACTIVATE, Verb.WITHDRAW})
 
 
+UNCLEAR = "mail-unclear"
+"""The code of a mail of which nobody knows whether it went out. It is never repeated by syncd."""
 EXTERNAL_ID = "external_id"
 """QBO's id, where the source keeps it; among the fields of a write only where the row is to have none any more."""
 

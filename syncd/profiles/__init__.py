@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
+
+import msgspec
 
 from syncd.model.facts import Settings
 from syncd.reconciler.policy import Policy
 
-NAMES: tuple[str, ...] = ("ruddr", "billdr")
+NAMES: tuple[str, ...] = ("ruddr", "billdr", "ravetree", "onedesk")
 """The profiles that exist."""
+
+
+PUSH_ON: frozenset[str] = frozenset({"", "publish", "button"})
+"""When an invoice may be said to go out (``push_on``), where a profile says nothing else itself."""
+
+
+def defaults(name: str) -> Mapping[str, object]:
+    """The settings of a profile that hold where a company's configuration says nothing."""
+    return getattr(import_module(f"syncd.profiles.{name}"), "DEFAULTS", {})
+
+
+def moments(name: str) -> frozenset[str]:
+    """The values of ``push_on`` that a profile understands."""
+    return getattr(import_module(f"syncd.profiles.{name}"), "PUSH_ON", PUSH_ON)
 
 
 def load(name: str, settings: Settings) -> Policy:
@@ -17,3 +34,14 @@ def load(name: str, settings: Settings) -> Policy:
         raise KeyError(name)
     policy: Policy = import_module(f"syncd.profiles.{name}").policy(settings)
     return policy
+
+
+def settled(name: str, settings: Settings) -> Settings:
+    """A company's settings, with what the profile says (its ``DEFAULTS``) where they say nothing. Raises ``KeyError``
+    for a name not in ``NAMES``."""
+    if name not in NAMES:
+        raise KeyError(name)
+    defaults = getattr(import_module(f"syncd.profiles.{name}"), "DEFAULTS", {})
+    return msgspec.structs.replace(
+        settings, **{each: value for each, value in defaults.items() if getattr(settings, each) is None}
+    )

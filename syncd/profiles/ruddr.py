@@ -115,6 +115,7 @@ def _form(
         unticked=Answer.ORPHAN,
         source_void=Answer.HOLD,
         when_imported=when_imported,
+        asked_only=settings.push_on == "button",
     )
 
 

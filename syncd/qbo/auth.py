@@ -35,6 +35,8 @@ _HARD_EXPIRY_HEADER = "x-include-refresh-token-hard-expires-in"
 _ATTEMPTS = 4
 _DEAD = "invalid_grant"
 """What the token endpoint says of a refresh token that is no good, and what a grant is marked with then."""
+ENDED_BY = "disconnected by "
+"""What a grant is marked with that a person gave back; the name follows. Nothing brings it back but a new approval."""
 _RECONNECT = "Run `syncd connect` and let an administrator of the QuickBooks company approve."
 
 
@@ -290,7 +292,7 @@ class Authorizer(Generic[T]):
         self._count("refused")
         broken: Any = msgspec.structs.replace(stored, broken=_DEAD)  # type: ignore[type-var] # as above
         self._store.save(broken, stored.version)
-        raise _reconnect(_DEAD)
+        raise reconnect(_DEAD)
 
     def _keep(self, new: T, presented: str) -> T:
         """Store the new pair durably; only then may it be used (F-55). A failed save is tried once more (2.5).
@@ -325,7 +327,7 @@ class Authorizer(Generic[T]):
                 remedy="Correct the configuration, or run `syncd connect` for this company.",
             )
         if tokens.broken:
-            raise _reconnect(tokens.broken)
+            raise reconnect(tokens.broken)
         for name, moment in (
             ("access", tokens.access_expires_at),
             ("refresh", tokens.refresh_expires_at),
@@ -386,7 +388,10 @@ def void(_: object) -> None:
     """Drop a result."""
 
 
-def _reconnect(code: str) -> ReconnectNeeded:
+def reconnect(code: str) -> ReconnectNeeded:
+    """What is said of a grant that is marked so."""
+    if code.startswith(ENDED_BY):
+        return ReconnectNeeded(f"syncd was {code} and reads and writes nothing here.", remedy=_RECONNECT, code="ended")
     return ReconnectNeeded("QuickBooks no longer accepts syncd's grant for this company.", remedy=_RECONNECT, code=code)
 
 

@@ -30,6 +30,7 @@ from syncd.qbo.batches import BatchSize
 from syncd.qbo.cdc import ChangeFeed
 from syncd.qbo.checkup import check
 from syncd.qbo.codec import CODECS, Reading, Refs, Unencodable, Wishes, restore
+from syncd.qbo.codec.parts import refuse
 from syncd.qbo.company import Company, Names
 from syncd.qbo.finder import Finder, Found
 from syncd.qbo.limiter import Limiter, Priority
@@ -96,7 +97,7 @@ class Books:
         self._batches = BatchSize(config.batch_size)
         self._lookups = Lookups(self._transport, self._listing, self.limiter, self._batches)
         self._feed = ChangeFeed(self._transport, self._listing, config, clock, self.server_time)
-        self._finder = Finder(self._lookups, self._listing, self.facts, self.decode)
+        self._finder = Finder(self._lookups, self._listing, self.facts, self.decode, settings)
         self._recovery = Recovery(self._listing, self.decode, self._read_urgent)
         self._content: Callable[[str], bytes | None] = lambda _: None
         self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget, self._content_of)
@@ -160,13 +161,13 @@ class Books:
 
     # reading
 
-    def changes(self, since: datetime, kinds: Sequence[Kind]) -> BooksChanges:
+    def changes(self, since: datetime, kinds: Sequence[Kind], written: Collection[Kind] = ()) -> BooksChanges:
         """Everything of these kinds that changed since the cursor ``since``; raises when nothing could be read.
 
-        Kinds that QBO does not have or that nobody watches (``KindSpec.watched``) are left out. A record that is of
-        several kinds there appears under each of them.
+        Kinds that QBO does not have or that nobody watches (``KindSpec.watched``) are left out, but for those that are
+        ``written``. A record that is of several kinds there appears under each of them.
         """
-        watched = [kind for kind in kinds if kind in CODECS and SPECS[kind].watched]
+        watched = [kind for kind in kinds if kind in CODECS and (SPECS[kind].watched or kind in written)]
         if not watched:
             return BooksChanges(records={}, tombstones={}, unknown={}, cursor=since)
         feed = self._feed.read(tuple(dict.fromkeys(CODECS[kind].entity for kind in watched)), since)
@@ -174,7 +175,7 @@ class Books:
         unknown = {kind: part.failure for kind, part in parts.items() if part.failure}
         known = {kind: part for kind, part in parts.items() if kind not in unknown}
         inventory = {kind: part.inventory for kind, part in known.items() if part.inventory is not None}
-        taken = {kind: {i for i, row in part.rows.items() if CODECS[kind].takes(row)} for kind, part in known.items()}
+        taken = {kind: {i for i, row in part.rows.items() if self._takes(kind, row)} for kind, part in known.items()}
         return BooksChanges(
             records={
                 kind: {
@@ -194,6 +195,11 @@ class Books:
             },
         )
 
+    def everything(self, kinds: Sequence[Kind], cursor: datetime) -> BooksChanges:
+        """Every record of these kinds, as changes read at ``cursor``. Raises ``QboUnavailable`` when incomplete."""
+        records = {kind: {_id_of(each): each for each in self.scan(kind)} for kind in kinds}
+        return BooksChanges(records=records, tombstones={}, unknown={}, cursor=cursor)
+
     def read(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present | Flawed | Absent | Unknown]:
         """These records as they are now; every id asked for is in the answer."""
         return self._read(kind, ids, Priority.READ)
@@ -207,8 +213,12 @@ class Books:
         kept, reading = CODECS[kind], self.reading()
         for page in self._listing.everything(kept.entity):
             for _, row in page:
-                if kept.takes(row):
+                if self._takes(kind, row):
                     yield kept.decode(row, reading)
+
+    def numbers_taken(self, kind: Kind, numbers: Collection[str]) -> frozenset[str]:
+        """Those of these numbers that documents of a kind have. Raises ``QboUnavailable``."""
+        return self._finder.numbers_taken(kind, numbers)
 
     def deposits_of(self, payments: Collection[str], since: date) -> dict[str, str] | Unknown:
         """Those of these payments, by id, that are part of a bank deposit of ``since`` or later, with its id."""
@@ -255,6 +265,8 @@ class Books:
         when the decision was made (``Present.raw``), whose SyncToken the write carries. ``former`` is what an undo puts
         back, as QBO held it; ``record`` and ``refs`` then speak QBO's ids.
         """
+        if verb is Verb.SEND:
+            return self._mail(kind, qbo_id, journal_id, request_id)
         wishes = Wishes(
             facts=self.facts(),
             settings=self._settings,
@@ -273,6 +285,13 @@ class Books:
             qbo_id=qbo_id,
             file=record.id if SPECS[kind].along and verb is Verb.CREATE and record is not None else "",
         )
+
+    def _mail(self, kind: Kind, qbo_id: str, journal_id: str, request_id: str) -> WireWrite:
+        """The request to mail a document, which has no body (protocol.md 8.8). Never made unless it is switched on."""
+        if not self._settings.send_via_qbo or not qbo_id:
+            raise refuse("mail-off", "QuickBooks is not to mail anything.", "Set send_via_qbo.")
+        entity = CODECS[kind].entity
+        return WireWrite(journal_id, kind, Verb.SEND, entity, b"", request_id=request_id, qbo_id=qbo_id)
 
     @staticmethod
     def _body(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes, former: bytes) -> wire.Json:
@@ -297,6 +316,12 @@ class Books:
         return self._recovery.look_up(write, sent_at)
 
     # inside
+
+    def _takes(self, kind: Kind, row: Raw) -> bool:
+        """Whether a row of an entity is of this kind. Where projects are sub-customers, none of these is a client."""
+        if kind is Kind.CLIENT and self._settings.project_as == "sub_customer":
+            return not CODECS[Kind.PROJECT].takes(row)
+        return CODECS[kind].takes(row)
 
     def _content_of(self, file: str) -> bytes | None:
         return self._content(file)
@@ -356,3 +381,7 @@ class Books:
 
 def _absent(identity: str, entity: str) -> Absent:
     return Absent(identity, (f"a complete QuickBooks query for {entity} by id did not return it",))
+
+
+def _id_of(seen: Present | Flawed) -> str:
+    return seen.record.id if isinstance(seen, Present) else seen.id

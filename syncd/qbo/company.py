@@ -126,7 +126,10 @@ def _home_currency(preferences: dict[str, Any], country: str) -> str:
 
 _ITEM_NAMES = ("Name", "FullyQualifiedName")
 _ACCOUNT_NAMES = ("FullyQualifiedName", "Name", "AcctNum")
-_KEPT = ("AccountType", "CurrencyRef", "Id", "Name", "FullyQualifiedName", "AcctNum", "SalesTaxRateList", "RateValue")
+_KEPT = (
+    *("AccountType", "CurrencyRef", "Type", "Id", "Name", "FullyQualifiedName", "AcctNum"),
+    *("SalesTaxRateList", "RateValue"),
+)
 
 
 class Names:
@@ -159,6 +162,12 @@ class Names:
 
     def item(self, name: str) -> str:
         return self._named("Item", name, _ITEM_NAMES, "product or service")
+
+    def item_type(self, name: str) -> str:
+        """The type of the item that is meant by ``name``; empty where QBO does not say."""
+        identity = self.item(name)
+        found = (row for row in self._rows("Item") if row["Id"] == identity)
+        return next((str(row.get("Type") or "") for row in found), "")
 
     def find_item(self, name: str) -> str:
         return self._only("Item", name, _ITEM_NAMES)

@@ -7,12 +7,13 @@ answer was unknown. Names are compared on our side, in the one form under which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
-from syncd.model.facts import BooksFacts
+from syncd.errors import QboUnavailable
+from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Flawed, Present, Unknown
 from syncd.model.records import (
     Attachment,
@@ -53,8 +54,17 @@ _PSEUDO_CODES = frozenset({"TAX", "NON", "CustomSalesTax"})
 class Finder:
     """Finds candidates for unlinked records."""
 
-    def __init__(self, lookups: Lookups, listing: Listing, facts: Callable[[], BooksFacts], decode: Decode) -> None:
+    def __init__(
+        self,
+        lookups: Lookups,
+        listing: Listing,
+        facts: Callable[[], BooksFacts],
+        decode: Decode,
+        settings: Settings,
+    ) -> None:
         self._fetcher = Fetcher(lookups, listing)
+        self._sub_customers = settings.project_as == "sub_customer"
+        self._numbers_are_sent = settings.numbering != "qbo"
         self._facts = facts
         self._decode = decode
         self._ways: dict[Kind, Callable[[Kind, Sequence[Any]], dict[str, Found]]] = {
@@ -65,6 +75,7 @@ class Finder:
             Kind.TAX_CODE: self._named,
             Kind.PAYMENT_METHOD: self._named,
             Kind.CATEGORY: self._named,
+            Kind.ESTIMATE: self._forms,
             Kind.INVOICE: self._forms,
             Kind.CREDIT_NOTE: self._forms,
             Kind.PAYMENT: self._payments,
@@ -84,6 +95,15 @@ class Finder:
             raise ValueError(f"QuickBooks has no records of kind {kind.value}")
         return way(kind, probes)
 
+    def numbers_taken(self, kind: Kind, numbers: Collection[str]) -> frozenset[str]:
+        """Those of these numbers that documents of a kind have."""
+        entity = CODECS[kind].entity
+        rows = self._fetcher.rows(entity, candidates.by_value(entity, "DocNumber", sorted(numbers)))
+        if isinstance(rows, Unknown):
+            raise QboUnavailable(rows.reason)
+        there = {folded(keys.doc_number or "") for keys, _ in rows.values()}
+        return frozenset(number for number in numbers if folded(number) in there)
+
     # customers and vendors
 
     def _parties(self, kind: Kind, probes: Sequence[Party]) -> dict[str, Found]:
@@ -98,6 +118,8 @@ class Finder:
         rows = self._fetcher.rows(entity, candidates.by_name(entity, prop, [probe.name for probe in probes]))
         if isinstance(rows, Unknown):
             return {probe.id: rows for probe in probes}
+        if kind is Kind.CLIENT and self._sub_customers:  # a sub-customer is a project, whatever its name
+            rows = {identity: row for identity, row in rows.items() if row[0].parent_ref is None}
         by_key = index(rows, lambda keys: name_key(keys.display_name or keys.name or ""))
         return {probe.id: self._decoded(kind, rows, by_key.get(name_key(probe.name), ())) for probe in probes}
 
@@ -146,12 +168,13 @@ class Finder:
         if isinstance(rows, Unknown):
             return {probe.id: rows for probe in probes}
         active = {identity: row for identity, row in rows.items() if row[0].active}
-        shelves = [index(active, name) for name in _NAMES]
+        ended = kind is Kind.PROJECT and self._sub_customers  # may be made active again
+        shelves = [index(each, name) for each in ((active, rows) if ended else (active,)) for name in _NAMES]
         found: dict[str, Found] = {}
         for probe in probes:
             key = name_key(probe.name)
             matches = next((shelf[key] for shelf in shelves if key in shelf), []) if key else []
-            found[probe.id] = tuple(_renamed(each, probe.name) for each in self._decoded(kind, active, matches))
+            found[probe.id] = tuple(_renamed(each, probe.name) for each in self._decoded(kind, rows, matches))
         return found
 
     # documents
@@ -159,7 +182,7 @@ class Finder:
     def _forms(self, kind: Kind, probes: Sequence[Form]) -> dict[str, Found]:
         """By number, whoever the customer is; by customer, day and total where QBO has not got a number of ours."""
         entity = CODECS[kind].entity
-        numbers_are_ours = self._facts().custom_numbers
+        numbers_are_ours = self._facts().custom_numbers and self._numbers_are_sent
         dated = [probe for probe in probes if probe.client and not (numbers_are_ours and _number(probe))]
         numbers = [_number(probe) for probe in probes if _number(probe)]
         rows = self._fetcher.rows(

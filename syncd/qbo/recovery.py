@@ -35,6 +35,10 @@ Decode = Callable[[Kind, Raw], "Present | Flawed"]
 Read = Callable[[Kind, list[str]], "dict[str, Present | Flawed | Absent | Unknown]"]
 
 
+_NAMES = dict.fromkeys(PARTIES, "DisplayName") | {Kind.ITEM: "Name"}
+"""Kinds whose name makes them unmistakable, and where it stands."""
+
+
 class _Dated(msgspec.Struct, rename="pascal"):
     meta_data: Times
 
@@ -86,9 +90,9 @@ class Recovery:
 def _conditions(kind: Kind, body: Json) -> tuple[str, ...]:
     if kind is Kind.ATTACHMENT:
         return on_document(*_hangs_on(body))
-    if kind in PARTIES:
-        name = str(body["DisplayName"])
-        return (query.among("DisplayName", (name, name + DELETED_SUFFIX)),)
+    if kind in _NAMES:
+        name = str(body[_NAMES[kind]])
+        return (query.among(_NAMES[kind], (name, name + DELETED_SUFFIX)),)
     if body.get("DocNumber"):
         return (query.equals("DocNumber", str(body["DocNumber"])),)
     day = query.equals("TxnDate", str(body["TxnDate"]))
@@ -104,8 +108,8 @@ def _is_ours(kind: Kind, body: Json, row: Raw) -> bool:
     if kind is Kind.ATTACHMENT:
         same = there.get("FileName") == body["FileName"] and _hangs_on(there) == _hangs_on(body)
         return same and there.get("Tag", body["Tag"]) == body["Tag"]  # whether QBO keeps the mark is not recorded
-    if kind in PARTIES:
-        return text(str(there.get("DisplayName", "")).removesuffix(DELETED_SUFFIX)) == text(body["DisplayName"])
+    if kind in _NAMES:
+        return text(str(there.get(_NAMES[kind], "")).removesuffix(DELETED_SUFFIX)) == text(body[_NAMES[kind]])
     party = _party(kind)
     if party_id(body, party) != party_id(there, party) or body["TxnDate"] != there.get("TxnDate"):
         return False

@@ -48,6 +48,9 @@ _VOIDS: dict[str, tuple[tuple[str, str], ...]] = {
 _BATCH_OPERATIONS = {Verb.CREATE: "create", Verb.DELETE: "delete"}
 """Everything else is an ``update``; a void is one with ``optionsData`` (protocol.md 6.1)."""
 
+OCTETS = "application/octet-stream"
+"""protocol.md 8.8."""
+
 Decode = Callable[[Kind, Raw], "Present | Flawed"]
 
 
@@ -180,6 +183,8 @@ class Writer:
                 remedy="Void the document by hand in QuickBooks.",
                 tid=tid,
             )
+        if write.verb is Verb.SEND and not getattr(after.record, "mailed", ""):
+            return InDoubt("QuickBooks answered, and does not show that it mailed the document.")
         return Done(after, tid)
 
     def _faulted(self, write: WireWrite, fault: Fault, tid: str) -> Outcome:
@@ -241,6 +246,8 @@ def _check_ids(write: WireWrite) -> None:
 def _single_call(write: WireWrite) -> Call:
     params = (*_operation(write), ("requestid", write.request_id))
     path = write.entity.lower()
+    if write.verb is Verb.SEND:
+        return Call("POST", f"{path}/{write.qbo_id}/send", "send", params=params, content_type=OCTETS)
     return Call("POST", path, path, params=params, body=write.body, content_type=JSON)
 
 

@@ -50,6 +50,12 @@ def advance(
     return Settled(new_source, new_qbo, (kept | echoes) - variance, variance)
 
 
+def unmarked(kind: Kind, source: Projection, qbo: Projection) -> Projection:
+    """The source's half of a first base: of what nobody writes to QBO, because there it follows from other records, it
+    says what QBO does. So what the source says of it is seen as a change, and is seen to."""
+    return {**source, **{name: qbo[name] for name in SPECS[kind].derived if name in source and name in qbo}}
+
+
 def as_written(kind: Kind, sent: Projection, found: Projection, written: frozenset[str]) -> Projection:
     """What a side held right after the fields ``written`` were written as ``sent``, where it was ``found`` later on and
     people may have changed it. Money, the customer and the date stay as found: they are for a person to look at. What

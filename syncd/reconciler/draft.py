@@ -8,7 +8,7 @@ from syncd.model.observations import Absent, Flawed, Present, Problem
 from syncd.model.records import Record, Side
 from syncd.model.references import label
 from syncd.model.spec import SPECS
-from syncd.model.writes import Verb
+from syncd.model.writes import EXTERNAL_ID, Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import BY_PERSON
 from syncd.reconciler.entries import SideCapability, View
@@ -49,6 +49,10 @@ class Draft:
         remembered = self._known.label if self._known is not None else ""
         shown = mine or (partner.record if partner is not None and not remembered else None)
         return label(shown) if shown is not None else remembered
+
+    def _remedy(self) -> str:
+        """What the policy says can be done about a change in the source that is held, as the end of a reason."""
+        return f": {self._policy.remedy}" if self._policy.remedy else ""
 
     def _accepted(self) -> frozenset[str]:
         return self._known.accepted if self._known is not None else frozenset()
@@ -107,15 +111,17 @@ class Draft:
         problems: tuple[Problem, ...] = (),
         blocked_by: str = "",
         wait: bool = False,
+        heard: bool = False,
     ) -> None:
         base = self._operation(Side.STATE, Verb.HOLD, reason, record=self._seen.source_record)
         self._out.append(
-            _replace(
+            replaced(
                 base,
                 case=(case or self._seen.case).value,
                 problems=problems,
                 blocked_by=blocked_by,
                 wait=wait or bool(blocked_by),
+                heard=heard,
                 money=self._money(
                     self._seen.source_record or (self._seen.partner.record if self._seen.partner else None)
                 ),
@@ -133,23 +139,39 @@ class Draft:
     ) -> None:
         """``source_base``: what the source's half of the base is to be, where not what the source holds now."""
         operation = self._operation(
-            Side.STATE, verb, reason, record=self._seen.source_record, accepted=tuple(sorted(accepted))
+            Side.STATE,
+            verb,
+            reason,
+            record=self._seen.source_record,
+            accepted=tuple(sorted(accepted)),
+            writes_back=(EXTERNAL_ID,) if verb is Verb.LINK and self._shows_link() else (),
         )
         if source_base is not None:
-            operation = _replace(operation, source_base=source_base)
-        self._out.append(_replace(operation, qbo_id=qbo_id) if qbo_id else operation)
+            operation = replaced(operation, source_base=source_base)
+        self._out.append(replaced(operation, qbo_id=qbo_id) if qbo_id else operation)
+
+    def _shows_link(self) -> bool:
+        """Whether the source is yet to be told which record of QBO, that was there before, it is linked with."""
+        able = self._policy.shows_link and self._capability.external_id and Verb.UPDATE in self._capability.verbs
+        return able and getattr(self._seen.source_record, EXTERNAL_ID, "") == ""
 
     def _finish(self) -> None:
         """Into the plan, all or nothing: where one part of what a record asks for is held, the record is held."""
         holds = [operation for operation in self._out if operation.verb is Verb.HOLD]
-        if not holds and len({operation.writes for operation in self._out}) > 1:
+        if not holds and len({o.writes for o in self._out if o.verb is not Verb.SEND}) > 1:
             self._hold("both sides changed it, and the policy leaves one of them alone")
             holds = self._out[-1:]
         if holds:
             reason = "; ".join(dict.fromkeys(hold.reason for hold in holds))
-            self._out = [_replace(holds[0], reason=reason, wait=all(hold.wait for hold in holds))]
+            self._out = [replaced(holds[0], reason=reason, wait=all(hold.wait for hold in holds))]
         for operation in self._out:
-            self._planned.add(operation)
+            rest = self._entry.held_back if operation.verb is not Verb.HOLD else ""
+            told = (
+                msgspec.structs.replace(operation, remainder=rest, reason=f"{operation.reason}; {rest}")
+                if rest
+                else operation
+            )
+            self._planned.add(told)
 
     def _operation(
         self,
@@ -198,7 +220,8 @@ class Draft:
         )
 
 
-def _replace(operation: Operation, **parts: object) -> Operation:
+def replaced(operation: Operation, **parts: object) -> Operation:
+    """The same operation with other parts."""
     return msgspec.structs.replace(operation, **parts)
 
 

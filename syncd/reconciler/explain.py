@@ -26,6 +26,8 @@ _FIELD_WORDS = {
     "credits": "credit notes used",
     "method": "payment method",
     "reimbursed": "whether it is reimbursed",
+    "sent": "whether it was sent",
+    "paid": "whether it is paid",
     "owner_kind": "kind of document",
     "owner": "document",
     "file_name": "file name",

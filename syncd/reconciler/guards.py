@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from syncd.model.observations import Absent
+from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
@@ -36,6 +36,7 @@ def guard(operations: Sequence[Operation], view: View, changed: dict[tuple[Side,
         *_vanished(doing, view),
         *_removals(doing, view),
         *_mass_change(doing, view, changed),
+        *_mails(doing, view),
     ]
     return tuple(brakes)
 
@@ -104,6 +105,10 @@ def _whole_company(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
         why = "This is the first run of this company: it only plans until a person has read the plan."
         override = "syncd reconcile --approve-first-run, or syncd apply with the saved plan"
         yield _brake("first-run", why, doing, override)
+    if view.policy.unmapped:
+        missing = ", ".join(view.policy.unmapped)
+        why = f"Not every type of line is mapped to an item in QuickBooks; missing: {missing}."
+        yield _brake("line-types", why, doing, "complete [company.settings] line_type_map, then syncd check")
     if rails.scope_changed and not overrides.accept_config and doing:
         why = "Profile, mapping or settings changed since the last cycle, so comparisons may mean something else."
         yield _brake("scope-changed", why, doing, "syncd reconcile --accept-config")
@@ -113,7 +118,7 @@ def _empty_side(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     for kind, linked in view.rails.linked.items():
         for side in (Side.SOURCE, Side.QBO):
             # Links of items stand for names on lines too (the default item), not only for rows, and are never written.
-            lists_none = view.rails.listed.get((side, kind)) == 0 and not SPECS[kind].link_only
+            lists_none = view.rails.listed.get((side, kind)) == 0 and not view.policy.only_matched(kind)
             if not lists_none or linked <= view.overrides.allow_empty.get((side, kind), 0):
                 continue
             plural = SPECS[kind].plural
@@ -206,6 +211,20 @@ def _removals(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
                 kind=kind,
                 side=next(iter(sides)) if len(sides) == 1 else None,
             )
+
+
+def _mails(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
+    """Nothing is mailed but what a person asked to have mailed, and only where that is switched on (X-7, F-120)."""
+    asked = {
+        e.known.source_id if e.known is not None else e.source.record.id if isinstance(e.source, Present) else ""
+        for e in view.entries
+        if e.mail
+    }
+    mails = [operation for operation in doing if operation.verb is Verb.SEND]
+    stray = [o for o in mails if not view.settings.send_via_qbo or o.source_id not in asked]
+    if stray:
+        why = f"QuickBooks would mail {len(stray)} documents that nobody asked to have mailed."
+        yield _brake("mail", why, stray, "set send_via_qbo, and ask for each: syncd push invoice NUMBER --send")
 
 
 def _mass_change(doing: Sequence[Operation], view: View, changed: dict[tuple[Side, Kind], int]) -> Iterable[Brake]:

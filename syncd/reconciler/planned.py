@@ -14,7 +14,6 @@ from syncd.model.references import (
     qbo_references,
     references,
 )
-from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.imports import imported
@@ -50,7 +49,9 @@ class Planned:
         self._coming: dict[tuple[Kind, str], str] = {}
         self._concerned: set[tuple[Kind, str]] = set()
         self._held: dict[tuple[Kind, str], Operation] = {}
-        self._ended = {(e.kind, e.known.source_id) for e in view.entries if e.known is not None and _ended_in_qbo(e)}
+        self._ended = {
+            (e.kind, e.known.source_id) for e in view.entries if e.known is not None and _ended_in_qbo(e, view)
+        }
         self._removed = {
             (e.kind, e.known.qbo_id): e.known
             for e in view.entries
@@ -59,6 +60,7 @@ class Planned:
         self.operations: list[Operation] = []
         self.ignored: dict[str, int] = {}
         self.left_out: list[LeftOut] = []
+        self.making: dict[tuple[Kind, str], str] = {}
         self.unchanged = 0
         self.changed: dict[tuple[Side, Kind], int] = {}
 
@@ -115,6 +117,8 @@ class Planned:
     def add(self, operation: Operation) -> None:
         """Take an operation into the plan."""
         self.operations.append(operation)
+        if operation.alone:
+            return
         if operation.verb is not Verb.HOLD:
             self._concerned.add((operation.kind, operation.qbo_id))
         slot = (operation.kind, operation.source_id)
@@ -129,12 +133,13 @@ class Planned:
         elif operation.verb is Verb.CREATE:
             self._coming[operation.kind, operation.qbo_id] = operation.id
 
-    def count_changes(self, seen: Look) -> None:
-        """Remember which side of a linked record differs from its base, for the brakes."""
+    def count_changes(self, seen: Look, *, awaited: bool = False) -> None:
+        """Remember which side of a linked record differs from its base, for the brakes. ``awaited``: what the source
+        changed goes nowhere until a person asks for it."""
         if seen.entry.known is None or seen.entry.known.state != "linked":
             return
         for side, fields in ((Side.SOURCE, seen.source_changed), (Side.QBO, seen.qbo_changed)):
-            if fields:
+            if fields and not (awaited and side is Side.SOURCE and not seen.entry.pushed):
                 self.changed[side, seen.entry.kind] = self.changed.get((side, seen.entry.kind), 0) + 1
 
     def count_ignored(self, kind: Kind) -> None:
@@ -154,7 +159,7 @@ class Planned:
                 after.append(self._creating[slot])
             elif slot in self._ended:
                 return (), self._blocker(*slot, why="which was deleted, voided or made inactive in QuickBooks")
-            elif is_pending(self.resolve(*slot)) and (held is not None or not SPECS[slot[0]].optional):
+            elif is_pending(self.resolve(*slot)) and (held is not None or not self._view.policy.may_lack(slot[0])):
                 return (), self._blocker(*slot)  # nobody knows yet that what is optional has no counterpart
         return tuple(after), ""
 
@@ -181,5 +186,7 @@ class Planned:
         return known or self._view.label_of(kind, source_id) or f"of the source's id {source_id}"
 
 
-def _ended_in_qbo(entry: Entry) -> bool:
-    return is_void(entry.qbo.record) if isinstance(entry.qbo, Present) else isinstance(entry.qbo, Absent)
+def _ended_in_qbo(entry: Entry, view: View) -> bool:
+    if isinstance(entry.qbo, Present):
+        return is_void(entry.qbo.record, view.policy.kinds[entry.kind])
+    return isinstance(entry.qbo, Absent)

@@ -123,7 +123,8 @@ def _place_of_removal(kind: Kind) -> int:
 def _rank(operation: Operation) -> tuple[int, int, int, tuple[int, str], str, str]:
     removal = operation.verb in DESTRUCTIVE_VERBS
     place = _place_of_removal(operation.kind) if removal else ORDER[operation.kind]
-    group = 3 if operation.verb is Verb.HOLD else 2 if removal else 1 if operation.writes else 0
+    last = removal or operation.verb is Verb.SEND  # a mail tells of what was written before
+    group = 3 if operation.verb is Verb.HOLD else 2 if last else 1 if operation.writes else 0
     side = 0 if operation.side is Side.QBO else 1
     return (
         group,

@@ -359,6 +359,7 @@ _NEVER = {
     Verb.VOID: "a void cannot be undone: enter it anew by hand where it is needed",
     Verb.WITHDRAW: "it was made a draft again in the source: publish it there by hand",
     Verb.DEACTIVATE: "it was made inactive: make it active again by hand",
+    Verb.SEND: "QuickBooks mailed it, and a mail cannot be taken back",
 }
 
 

@@ -96,9 +96,10 @@ class TaxCodeTable(_KindTable):
 
 
 class ProjectFields(NamedFields):
-    """The fields of a project."""
+    """The fields of a project. ``currency`` is its client's."""
 
     client: Expression | None = None
+    currency: Expression | None = None
 
 
 class ProjectTable(_KindTable):
@@ -121,9 +122,10 @@ class VendorTable(_KindTable):
 
 
 class ClientFields(VendorFields):
-    """The fields of a client."""
+    """The fields of a client. ``contact`` is the name of the person whom bills are addressed to."""
 
     address: Postal | None = None
+    contact: Expression | None = None
 
 
 class ClientTable(_KindTable):
@@ -132,8 +134,8 @@ class ClientTable(_KindTable):
     fields: ClientFields
 
 
-class CreditNoteFields(Strict):
-    """The fields of a credit note. Without ``total`` it is lines + tax."""
+class _FormFields(Strict):
+    """The fields that all documents with lines share."""
 
     client: Expression
     issue_date: Expression
@@ -150,10 +152,16 @@ class CreditNoteFields(Strict):
     tax_rate: Expression | None = None
     tax_inclusive: Expression | None = None
     total: Expression | None = None
-    balance: Expression | None = None
     notes: Expression | None = None
     save_to_qbo: Expression | None = None
     remove_from_qbo: Expression | None = None
+
+
+class CreditNoteFields(_FormFields):
+    """The fields of a credit note. Without ``total`` it is lines + tax."""
+
+    project: Expression | None = None
+    balance: Expression | None = None
 
 
 class CreditNoteTable(_DocumentTable):
@@ -163,11 +171,26 @@ class CreditNoteTable(_DocumentTable):
     lines: LineTable
 
 
-class InvoiceFields(CreditNoteFields):
-    """The fields of an invoice. Without ``total`` it is lines - discount + tax."""
+class EstimateFields(_FormFields):
+    """The fields of an estimate. Without ``total`` it is lines - discount + tax; ``due_date``: until when it holds."""
 
     due_date: Expression | None = None
     discount: Expression | None = None
+
+
+class EstimateTable(_DocumentTable):
+    """Where estimates are."""
+
+    fields: EstimateFields
+    lines: LineTable
+
+
+class InvoiceFields(EstimateFields):
+    """The fields of an invoice. ``paid``: whether it is marked as paid (V-10)."""
+
+    project: Expression | None = None
+    balance: Expression | None = None
+    paid: Expression | None = None
 
 
 class InvoiceTable(_DocumentTable):
@@ -178,9 +201,11 @@ class InvoiceTable(_DocumentTable):
 
 
 class PaymentFields(Strict):
-    """The fields of a payment. ``amount`` is money plus the credit it uses (C-R3)."""
+    """The fields of a payment. ``amount`` is money plus the credit it uses (C-R3). ``by_mark``: whether syncd entered
+    it because the invoice was marked as paid (C-V3)."""
 
     client: Expression
+    project: Expression | None = None
     date: Expression
     amount: Expression
     currency: Expression | None = None
@@ -192,6 +217,7 @@ class PaymentFields(Strict):
     state: Expression | None = None
     save_to_qbo: Expression | None = None
     remove_from_qbo: Expression | None = None
+    by_mark: Expression | None = None
 
 
 class PaymentTable(_DocumentTable):
@@ -206,6 +232,7 @@ class CreditApplicationFields(Strict):
     """The fields of a credit application: a credit note used on invoices, without money."""
 
     client: Expression
+    project: Expression | None = None
     credit_note: Expression
     date: Expression
     currency: Expression | None = None
@@ -322,6 +349,7 @@ KindTable: TypeAlias = (
     | ProjectTable
     | ClientTable
     | VendorTable
+    | EstimateTable
     | InvoiceTable
     | CreditNoteTable
     | PaymentTable
@@ -342,6 +370,7 @@ class SqlMapping(Strict):
     client: ClientTable | None = None
     project: ProjectTable | None = None
     vendor: VendorTable | None = None
+    estimate: EstimateTable | None = None
     invoice: InvoiceTable | None = None
     credit_note: CreditNoteTable | None = None
     payment: PaymentTable | None = None

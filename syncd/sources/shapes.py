@@ -21,6 +21,7 @@ from syncd.model.records import (
     CreditApplication,
     CreditNote,
     CreditUse,
+    Estimate,
     Expense,
     Invoice,
     Item,
@@ -77,6 +78,7 @@ _PARTY = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DEACTIVATE})
 _MONEY = frozenset({Verb.CREATE, Verb.UPDATE, Verb.VOID, Verb.DELETE})
 _FORM = _MONEY | {Verb.WITHDRAW}
 _CLIENT = ("client", Kind.CLIENT)
+_PROJECT = ("project", Kind.PROJECT)
 _LINES = Part("lines", Line, ("item", Kind.ITEM), keyed=False)
 _ORDERED = Part("lines", BillLine, ("item", Kind.ITEM), keyed=False)
 _ALLOCATIONS = Part("allocations", Allocation, ("invoice", Kind.INVOICE))
@@ -91,16 +93,29 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
         Kind.CLIENT: Shape(Client, _PARTY),
         Kind.PROJECT: Shape(Project, refers=(_CLIENT,)),
         Kind.VENDOR: Shape(Vendor),
+        Kind.ESTIMATE: Shape(
+            Estimate, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+        ),
         Kind.INVOICE: Shape(
-            Invoice, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+            Invoice,
+            _FORM,
+            refers=(_CLIENT, _PROJECT),
+            parts=(_LINES,),
+            problems=whole.form_problems,
+            living=State.PUBLISHED,
         ),
         Kind.CREDIT_NOTE: Shape(
-            CreditNote, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+            CreditNote,
+            _FORM,
+            refers=(_CLIENT, _PROJECT),
+            parts=(_LINES,),
+            problems=whole.form_problems,
+            living=State.PUBLISHED,
         ),
         Kind.PAYMENT: Shape(
             Payment,
             _MONEY,
-            refers=(_CLIENT, ("method", Kind.PAYMENT_METHOD)),
+            refers=(_CLIENT, _PROJECT, ("method", Kind.PAYMENT_METHOD)),
             parts=(_ALLOCATIONS, _CREDITS),
             problems=whole.payment_problems,
         ),

@@ -109,6 +109,11 @@ class Companies(Part):
             put(connection, self._db, name, halted_since=None, halt_reason="")
             self._note(connection, name, "resume", actor=actor, reason=reason)
 
+    def note_disconnect(self, name: str, actor: str) -> None:
+        """A person gave the grant back; kept in the history."""
+        with self._db.write() as connection:
+            self._note(connection, name, "disconnect", actor=actor, reason="the grant was given back")
+
     def record_success(self, name: str, at: datetime, *, lease: Lease | None = None) -> None:
         """A cycle ended well at ``at``; ``LeaseLost`` when it was not the runner any more by then."""
         with self._db.write() as connection:

@@ -92,6 +92,11 @@ class StateTokenStore:
         """The grant before the present one, for a person who has to find out what went wrong."""
         return self._load(tokens.c.previous)
 
+    def broken(self) -> str:
+        """Why the grant is no good; nothing is decrypted for that. Empty: it may be good, or there is none."""
+        with self._db.read() as connection:
+            return connection.scalar(select(tokens.c.broken).where(*self._mine())) or ""
+
     def save(self, grant: Tokens, expected_version: int) -> bool:
         """Replace the grant if it still has ``expected_version`` (0: there is none); durable on return.
 

@@ -134,8 +134,9 @@ class Held(msgspec.Struct, frozen=True):
 
 class Dirty(msgspec.Struct, frozen=True):
     """A record that has to be looked at again although no feed mentions it. ``since`` is kept by the state: when it
-    first had to be. So is ``asked``: a person asked that it goes out now (``push``), or that QBO mails it as well
-    (``send``); it stands until the record is clean."""
+    first had to be. So is ``asked``, until the record is clean: a person asked that it goes out now (``push``), and
+    that QBO mails it (``send``); it is copied and still to be mailed (``mail``); nobody knows whether it was mailed
+    (``unclear``)."""
 
     kind: Kind
     source_id: str

@@ -126,8 +126,8 @@ def test_thousands_of_links_are_summed_up() -> None:
 def test_the_same_facts_as_json_with_exact_amounts() -> None:
     value = json.loads(reports.dump(render.plan_json(PLAN)))
     assert value["summary"] == {
-        "create": 3, "update": 1, "void": 1, "delete": 1, "deactivate": 1, "import": 0, "take": 1, "remove": 1,
-        "hold": 1, "wait": 1, "note": 1, "withheld": 2, "unchanged": 41,
+        "create": 3, "update": 1, "send": 0, "void": 1, "delete": 1, "deactivate": 1, "import": 0, "take": 1,
+        "remove": 1, "hold": 1, "wait": 1, "note": 1, "withheld": 2, "unchanged": 41,
     }  # fmt: skip
     assert value["withheld_money"] == {"delete": {"USD": "11.00"}}
     assert [row["label"] for row in value["withheld"]] == ["W1", "W2"]

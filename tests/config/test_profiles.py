@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -171,3 +172,24 @@ def test_every_word_is_explained() -> None:
     }
     assert {word for word in values if f"`{word}`" not in page} == {"bool"} & values
     assert {*UPDATES, "import_when_needed", "withdraw"} <= values
+
+
+def test_a_profile_brings_settings_along_that_the_file_may_say_otherwise(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples/onedesk/syncd.toml"
+    environ = {
+        "SYNCD__STATE_URL": f"sqlite:///{tmp_path}/state.db",
+        "SYNCD__ENCRYPTION_KEY": base64.urlsafe_b64encode(b"k" * 32).decode(),
+        "SYNCD__COMPANY__0__QBO__REALM_ID": "123",
+        "SYNCD__COMPANY__0__QBO__CLIENT_ID": "app",
+        "SYNCD__COMPANY__0__QBO__CLIENT_SECRET": "s3cret",
+    }
+    (company,) = load_config(example, environ).companies
+    settings = company.settings
+    assert (settings.missing_item, settings.tax_mode, settings.currency_mode) == ("create", "line", "home_only")
+    assert company.policy().kinds[Kind.INVOICE].asked_only
+    said = {"SYNCD__COMPANY__0__SETTINGS__TAX_MODE": "code", "SYNCD__COMPANY__0__SETTINGS__PUSH_ON": "publish"}
+    (company,) = load_config(example, environ | said).companies
+    assert (company.settings.tax_mode, company.settings.missing_item) == ("code", "create")
+    assert not company.policy().kinds[Kind.INVOICE].asked_only
+    with pytest.raises(ConfigError, match="push_on: one of button, publish"):
+        load_config(example, environ | {"SYNCD__COMPANY__0__SETTINGS__PUSH_ON": "sent"})

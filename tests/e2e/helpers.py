@@ -25,6 +25,8 @@ TABLES = (
     "payment_method",
     "expense_category",
     "tax_rate",
+    "estimate",
+    "estimate_line",
     "invoice",
     "invoice_line",
     "credit_note",

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from syncd.model.facts import Settings
 from syncd.model.records import Kind, Side
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.entries import Entry, Overrides, Rails
-from syncd.reconciler.guards import removals_limit
+from syncd.reconciler.guards import guard, removals_limit
 from syncd.reconciler.plan import Plan
 from syncd.reconciler.policy import Answer, Case
 from tests.reconciler.build import (
@@ -26,6 +27,7 @@ from tests.reconciler.build import (
     plan,
     twin,
     unlinked,
+    view,
 )
 
 V1 = {(Kind.INVOICE, "v1"): "V1"}
@@ -357,3 +359,17 @@ def test_limits_are_settings() -> None:
     policy = msgspec.structs.replace(RUDDR, limits=limits)
     assert tripped(braked(*deleted(3), policy=policy)) == ["removals"]
     assert tripped(braked(*edits(2, Side.SOURCE), kind=Kind.INVOICE, policy=policy)) == ["mass-change"]
+
+
+# ---- mail
+
+
+def test_nothing_is_mailed_that_nobody_asked_for_or_while_that_is_switched_off() -> None:
+    entry = linked(invoice(), change(invoice(), notes="edited"))
+    mail = change(plan(entry).operations[0], id="qbo:send:invoice:v1", verb=Verb.SEND)
+    off, on = Settings(), Settings(send_via_qbo=True)
+    asked = change(entry, pushed=True, mail="asked")
+    for seen, settings, trips in ((entry, on, True), (asked, off, True), (asked, on, False)):
+        brakes = guard([mail], view(seen, settings=settings), {})
+        assert [brake.rail for brake in brakes] == (["mail"] if trips else [])
+        assert all(brake.stopped == (mail.id,) for brake in brakes)

@@ -87,6 +87,7 @@ def test_any_write_to_any_tracked_row_moves_version_and_time(sql_world: SqlWorld
     member = sql_world.add(Vendor(id="", name="Ana"))
     spent = sql_world.add(expense(member))
     bought = sql_world.add(order(member))
+    with_projects = {"invoice": bill, "credit_note": note, "payment": paid}
     file = sql_world.add(Attachment(id="", owner_kind="invoice", owner=bill, file_name="a.pdf"))
     edits = [
         ("client", client_id, f"UPDATE client SET name = 'B' WHERE id = {client_id}"),
@@ -99,6 +100,7 @@ def test_any_write_to_any_tracked_row_moves_version_and_time(sql_world: SqlWorld
         ("credit_application", used, f"UPDATE credit_application SET date = '2026-01-01' WHERE id = {used}"),
         ("payment", paid, f"UPDATE payment SET amount = '11' WHERE id = {paid}"),
         ("purchase_order", bought, f"UPDATE purchase_order SET notes = 'x' WHERE id = {bought}"),
+        *((t, one, f"UPDATE {t} SET project_id = 7 WHERE id = {one}") for t, one in with_projects.items()),
         ("attachment", file, f"UPDATE attachment SET path = 'x' WHERE id = {file}"),
     ]
     for table in ("tax_rate", "payment_method", "expense_category", "project"):

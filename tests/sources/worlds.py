@@ -19,6 +19,7 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Expense,
     Invoice,
     Kind,
@@ -69,11 +70,15 @@ def _form(client_id: str, lines: tuple[Line, ...], /, **more: Any) -> dict[str, 
 
 
 def invoice(client_id: str, *lines: Line, **more: Any) -> Invoice:
-    return Invoice(**_form(client_id, lines, **{"discount": Decimal(0), **more}))
+    return Invoice(**_form(client_id, lines, **{"discount": Decimal(0), "paid": False, **more}))
 
 
 def credit_note(client_id: str, *lines: Line, **more: Any) -> CreditNote:
     return CreditNote(**_form(client_id, lines, **more))
+
+
+def estimate(client_id: str, *lines: Line, **more: Any) -> Estimate:
+    return Estimate(**_form(client_id, lines, **{"discount": Decimal(0), **more}))
 
 
 def payment(client_id: str, amount: str = "10.00", **more: Any) -> Payment:

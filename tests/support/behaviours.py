@@ -19,7 +19,7 @@ PROFILES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 """By profile, by area: the rows in our own words."""
 
-PROVED = ("ruddr",)
+PROVED = ("ruddr", "onedesk")
 """The profiles every row of which has to have a test. The others are being built; the page says what is shown."""
 
 READINGS: dict[str, str] = {
@@ -63,10 +63,10 @@ READINGS: dict[str, str] = {
     "X-1": "who wins after posting",
     "X-2": "removal: delete, void or leave",
     "X-3": "a missing customer is created by exact name and currency",
-    "X-4": "a missing item: the default item, or refused",
+    "X-4": "a missing item: the default item, a new one, or refused",
     "X-5": "a customer that syncd did not make is left as it is",
     "X-6": "a number that is taken: the same document is adopted, any other is held",
-    "X-7": "nothing is ever mailed",
+    "X-7": "nothing is mailed unless a person asks QuickBooks to, and that is switched on",
     "X-8": "expenses become bills",
     "X-9": "nothing before the start date, and a plan first",
     "10.1": "edited on both sides between two cycles",

@@ -19,9 +19,12 @@ from syncd.model.records import (
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Invoice,
+    Item,
     Kind,
     Payment,
+    Project,
     Purchase,
     PurchaseOrder,
     Record,
@@ -84,6 +87,7 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
         Kind.CLIENT: Codec(party.CUSTOMER, party.decode_client),
         Kind.PROJECT: Codec(party.CUSTOMER, named.decode_project, named.is_project),
         Kind.VENDOR: Codec(party.VENDOR, party.decode_vendor),
+        Kind.ESTIMATE: Codec(forms.ESTIMATE, forms.decode_estimate),
         Kind.INVOICE: Codec(forms.INVOICE, forms.decode_invoice),
         Kind.CREDIT_NOTE: Codec(forms.CREDIT_MEMO, forms.decode_credit_note),
         Kind.PAYMENT: Codec(payment.ENTITY, payment.decode),
@@ -98,7 +102,7 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
 )
 """Every kind that QBO has. An expense exists in the source only; bills and purchases are made of them."""
 
-PARTIES = frozenset({Kind.CLIENT, Kind.VENDOR})
+PARTIES = frozenset({Kind.CLIENT, Kind.PROJECT, Kind.VENDOR})
 
 
 def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Json:
@@ -124,10 +128,13 @@ def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Jso
     return body
 
 
-_CREATE: Mapping[type[Any], Callable[[Any, Wishes], Json]] = {
+_CREATES: Mapping[type[Any], Callable[[Any, Wishes], Json]] = {
     Client: party.create,
     Vendor: party.create,
+    Project: named.create_project,
+    Item: named.create_item,
     Invoice: form_body.create,
+    Estimate: form_body.create,
     CreditNote: form_body.create,
     Payment: payment.create,
     CreditApplication: credit_application.create,
@@ -136,10 +143,12 @@ _CREATE: Mapping[type[Any], Callable[[Any, Wishes], Json]] = {
     PurchaseOrder: purchase_order.create,
     Attachment: attachable.create,
 }
-_UPDATE: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
+_UPDATES: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
     Client: party.update,
     Vendor: party.update,
+    Project: named.update_project,
     Invoice: form_body.update,
+    Estimate: form_body.update,
     CreditNote: form_body.update,
     Payment: payment.update,
     CreditApplication: credit_application.update,
@@ -151,13 +160,13 @@ _UPDATE: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
 
 
 def _create(record: Record | None, wishes: Wishes) -> Json | None:
-    make = _CREATE.get(type(record))
+    make = _CREATES.get(type(record))
     return None if make is None else make(record, wishes)
 
 
 def _update(record: Record | None, wishes: Wishes, current: Json) -> Json | None:
-    change = _UPDATE.get(type(record))
-    return None if change is None else change(record, wishes, current)
+    make = _UPDATES.get(type(record))
+    return None if make is None else make(record, wishes, current)
 
 
 def _current(wishes: Wishes) -> Json:

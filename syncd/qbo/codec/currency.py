@@ -19,8 +19,9 @@ def code_of(record: Record, wishes: Wishes) -> str:
 
 def foreign_currency(record: Record, day: date, wishes: Wishes) -> Json:
     """CurrencyRef, and ExchangeRate for a foreign currency: always, because an omitted one may be booked as 1
-    (entities.md 3.8); never for the home currency (R-19). Nothing at all without multicurrency."""
-    if not wishes.facts.multicurrency:
+    (entities.md 3.8); never for the home currency (R-19). Nothing at all without multicurrency, or
+    where QBO is to decide it (O-32)."""
+    if not wishes.facts.multicurrency or wishes.settings.currency_mode == "home_only":
         return {}
     code = code_of(record, wishes)
     body: Json = {"CurrencyRef": reference(code)}

@@ -7,7 +7,7 @@ import msgspec
 
 from syncd.model.checks import EMAIL_LIMIT
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Address, Client, Party, Vendor
+from syncd.model.records import UNSET, Address, Client, Party, Vendor
 from syncd.model.values import text
 from syncd.qbo.codec.contact import WireAddress, WireEmail, address_body, filled, joined, said
 from syncd.qbo.codec.parts import (
@@ -24,6 +24,8 @@ from syncd.qbo.wire import Json, Raw
 
 CUSTOMER = "Customer"
 VENDOR = "Vendor"
+_NAME_PART = 100
+"""GivenName, FamilyName (entities.md 3.2)."""
 
 
 class _Party(msgspec.Struct, rename="pascal"):
@@ -34,6 +36,7 @@ class _Party(msgspec.Struct, rename="pascal"):
     currency_ref: Ref | None = None
     primary_email_addr: WireEmail | None = None
     bill_addr: WireAddress | None = None
+    parent_ref: Ref | None = None
 
 
 _decoder = msgspec.json.Decoder(_Party)
@@ -60,6 +63,7 @@ def _client(party: _Party, reading: Reading) -> tuple[Client, str]:
         email=said(party.primary_email_addr),
         address=party.bill_addr.record() if party.bill_addr else Address(),
         active=party.active,
+        parent=party.parent_ref.value if party.parent_ref else "",
     ), party.sync_token
 
 
@@ -85,14 +89,23 @@ def _currency(party: _Party, reading: Reading) -> str:
 
 def create(record: Party, wishes: Wishes) -> Json:
     body: Json = {"DisplayName": text(record.name)}
-    if wishes.facts.multicurrency and isinstance(record.currency, str) and record.currency:
+    keeps = wishes.facts.multicurrency and wishes.settings.currency_mode == "keep"
+    if keeps and isinstance(record.currency, str) and record.currency:
         body["CurrencyRef"] = reference(record.currency)
     if isinstance(record.email, str) and record.email:
         body["PrimaryEmailAddr"] = {"Address": joined(record.email, EMAIL_LIMIT)}
     address = record.address if isinstance(record, Client) else None
     if isinstance(address, Address) and address != Address():
         body["BillAddr"] = filled(address)
-    return body
+    return body | _contact(record)
+
+
+def _contact(record: Party) -> Json:
+    """The person, as QBO keeps names: the first word is the given name, the rest the family name (O-27)."""
+    contact = record.contact if isinstance(record, Client) else UNSET
+    given, _, family = text(contact).partition(" ") if isinstance(contact, str) else ("", "", "")
+    names = {"GivenName": given[:_NAME_PART], "FamilyName": family.strip()[:_NAME_PART]}
+    return {member: name for member, name in names.items() if name}
 
 
 def update(record: Party, wishes: Wishes, current: Json) -> Json:
@@ -107,7 +120,15 @@ def update(record: Party, wishes: Wishes, current: Json) -> Json:
         body["PrimaryEmailAddr"] = {"Address": joined(record.email, EMAIL_LIMIT)}
     if "address" in wishes.fields and isinstance(record, Client) and isinstance(record.address, Address):
         body["BillAddr"] = address_body(record.address)
-    return body
+    return body | active_again(wishes, current)
+
+
+def active_again(wishes: Wishes, current: Json) -> Json:
+    """Brings back what was made inactive, under the name it had: QBO leaves the suffix on it otherwise (F-75)."""
+    if "active" not in wishes.fields:
+        return {}
+    told = {} if "name" in wishes.fields else {"DisplayName": bare_name(str(current["DisplayName"]), active=False)}
+    return {"Active": True, **told}
 
 
 def deactivate(current: Json) -> Json:

@@ -21,7 +21,7 @@ _NEVER_SENT = frozenset(
 )  # fmt: skip
 """What QBO decides, or what was true of the deleted object alone: nothing is mailed or printed a second time (X-7)."""
 _MONEY = frozenset({Kind.PAYMENT, Kind.CREDIT_APPLICATION})
-_LINED = frozenset({Kind.INVOICE, Kind.CREDIT_NOTE, Kind.BILL, Kind.PURCHASE, Kind.PURCHASE_ORDER})
+_LINED = frozenset({Kind.ESTIMATE, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.BILL, Kind.PURCHASE, Kind.PURCHASE_ORDER})
 
 
 def made_again(kind: Kind, former: Json, wishes: Wishes) -> Json:

@@ -179,6 +179,7 @@ READS: Mapping[str, Callable[[Any], Any]] = {
     "address": rows.address,
     "bill_to": rows.address,
     "email": rows.text,
+    "contact": rows.text,
     "active": rows.truth,
     "client": rows.client_reference,
     "issue_date": rows.day,
@@ -209,6 +210,8 @@ READS: Mapping[str, Callable[[Any], Any]] = {
     "approved": rows.truth,
     "reimbursable": rows.truth,
     "reimbursed": rows.truth,
+    "paid": rows.optional_truth,
+    "by_mark": rows.optional_truth,
     "report": rows.text,
     "category": rows.optional_reference,
     "category_name": rows.text,
@@ -236,6 +239,7 @@ _LENIENT: Mapping[tuple[Kind, str], Callable[[Any], Any]] = {
     (Kind.VENDOR, "currency"): rows.optional_currency,
     (Kind.EXPENSE, "currency"): rows.optional_currency,
     (Kind.PROJECT, "client"): rows.optional_reference,
+    (Kind.PROJECT, "currency"): rows.optional_currency,
     (Kind.PURCHASE_ORDER, "currency"): rows.optional_currency,
 }
 """Fields that may be empty on records of these kinds: an expense then has the company's own currency (R-108)."""

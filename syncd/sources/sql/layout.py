@@ -130,6 +130,11 @@ def _part(parent: str, other: str) -> list[sa.Column[Any]]:
     ]
 
 
+def _project() -> sa.Column[Any]:
+    # Without a foreign key, which SQLite can give to a table only by making it anew; readers look whether it is there.
+    return sa.Column("project_id", row_id())
+
+
 def _no(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
 
@@ -145,7 +150,7 @@ def _table(name: str, *parts: Any) -> sa.Table:
     return sa.Table(name, metadata, *parts, **OPTIONS)
 
 
-def _named(name: str, *more: sa.Column[Any]) -> sa.Table:
+def _named(name: str, *more: Any) -> sa.Table:
     """Lists of which QuickBooks has one, too: matched by name."""
     key, called = sa.Column("id", row_id(), primary_key=True), sa.Column("name", short_text(500), nullable=False)
     return _table(name, key, called, *more, _yes("active"), *_tracked())
@@ -164,12 +169,16 @@ client = _named(
     sa.Column("region", long_text()),
     sa.Column("postal_code", long_text()),
     sa.Column("country", long_text()),
+    sa.Column("contact", long_text()),
+    sa.Column("sort", short_text(16)),
     _qbo_id(),
+    sa.CheckConstraint("sort IN ('contact', 'account')", name="sort"),
 )
 project = _named("project", _ref("client_id", "client"), _qbo_id())
 member = _named("member", sa.Column("currency", short_text(3)), sa.Column("email", long_text()), _qbo_id())
 
 _FORM_STATE = "state IN ('draft', 'published', 'void')"
+_SENT_STATE = "state IN ('draft', 'published', 'sent', 'void')"
 _MONEY_STATE = "state IN ('live', 'void')"
 
 invoice = _table(
@@ -194,12 +203,42 @@ invoice = _table(
     _money("total"),
     sa.Column("notes", long_text()),
     sa.Column("po_number", long_text()),
+    _no("paid"),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),
-    sa.CheckConstraint(_FORM_STATE, name="state"),
+    sa.CheckConstraint(_SENT_STATE, name="state"),
 )
 invoice_line = _table("invoice_line", *_lines("invoice"))
+
+estimate = _table(
+    "estimate",
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("number", short_text(64), index=True),
+    sa.Column("transaction_number", long_text()),
+    _ref("client_id", "client"),
+    sa.Column("state", short_text(16), nullable=False, server_default="draft"),
+    sa.Column("issue_date", calendar_day()),
+    sa.Column("due_date", calendar_day()),
+    sa.Column("currency", short_text(3)),
+    sa.Column("exchange_rate", exact(10)),
+    sa.Column("bill_to", long_text()),
+    sa.Column("emails", long_text()),
+    sa.Column("cc_emails", long_text()),
+    _money("discount"),
+    _money("tax"),
+    sa.Column("tax_code", long_text()),
+    sa.Column("tax_rate", exact(10)),
+    _no("tax_inclusive"),
+    _money("total"),
+    sa.Column("notes", long_text()),
+    *_ids_by_unit(),
+    *_ticks(),
+    *_tracked(),
+    sa.CheckConstraint(_SENT_STATE, name="state"),
+)
+estimate_line = _table("estimate_line", *_lines("estimate"))
 
 credit_note = _table(
     "credit_note",
@@ -220,6 +259,7 @@ credit_note = _table(
     _no("tax_inclusive"),
     _money("total"),
     sa.Column("notes", long_text()),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),
@@ -239,6 +279,8 @@ payment = _table(
     sa.Column("reference", long_text()),
     sa.Column("notes", long_text()),
     sa.Column("state", short_text(16), nullable=False, server_default="live"),
+    _no("by_mark"),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),

@@ -16,11 +16,13 @@ def _same(*names: str) -> dict[str, Any]:
 
 _FORM = {
     "client": "client_id",
+    "project": "project_id",
     **_same("issue_date", "state", "number", "transaction_number", "currency", "exchange_rate", "bill_to"),
     **_same("emails", "cc_emails"),
     **_same("tax", "tax_code", "tax_rate", "tax_inclusive", "total", "notes"),
     **_TICKS,
 }
+_PRICE = {name: column for name, column in _FORM.items() if name != "project"}
 
 
 def reference_mapping() -> SqlMapping:
@@ -35,21 +37,30 @@ def reference_mapping() -> SqlMapping:
             "client": _kind(
                 "client",
                 {
-                    **_same("name", "currency", "email", "active"),
+                    **_same("name", "currency", "email", "contact", "active"),
                     "address": {"lines": ["address"], **_same("city", "region", "postal_code", "country")},
                 },
                 qbo_id="qbo_id",
             ),
-            "project": _kind("project", {"client": "client_id", **_same("name", "active")}, qbo_id="qbo_id"),
+            "project": _kind(
+                "project",
+                {"client": "client_id", "currency": "owner.currency", **_same("name", "active")},
+                qbo_id="qbo_id",
+                join={"owner": {"table": "client", "on": {"id": "client_id"}}},
+            ),
             "vendor": _kind("vendor", _same("name", "currency", "email", "active"), "member", qbo_id="qbo_id"),
-            "invoice": _document("invoice", {**_FORM, **_same("due_date", "discount")}, lines=_lines("invoice")),
+            "estimate": _document("estimate", {**_PRICE, **_same("due_date", "discount")}, lines=_lines("estimate")),
+            "invoice": _document(
+                "invoice", {**_FORM, **_same("due_date", "discount", "paid")}, lines=_lines("invoice")
+            ),
             "credit_note": _document("credit_note", _FORM, lines=_lines("credit_note")),
             "payment": _document(
                 "payment",
                 {
                     "client": "client_id",
+                    "project": "project_id",
                     "method": "method_id",
-                    **_same("date", "amount", "currency", "exchange_rate", "reference", "notes", "state"),
+                    **_same("date", "amount", "currency", "exchange_rate", "reference", "notes", "state", "by_mark"),
                     **_TICKS,
                 },
                 allocations=_part("payment_allocation", "payment", "invoice"),
@@ -57,7 +68,12 @@ def reference_mapping() -> SqlMapping:
             ),
             "credit_application": _document(
                 "credit_application",
-                {"client": "note.client_id", "credit_note": "credit_note_id", **_same("date", "currency", "state")},
+                {
+                    "client": "note.client_id",
+                    "project": "note.project_id",
+                    "credit_note": "credit_note_id",
+                    **_same("date", "currency", "state"),
+                },
                 # Whose it is follows from the credit note: said twice, it could be said differently.
                 join={"note": {"table": "credit_note", "on": {"id": "credit_note_id"}}},
                 business_unit="note.business_unit",

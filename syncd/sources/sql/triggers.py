@@ -41,6 +41,9 @@ PARENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """The tracked tables with the kind that each holds and the columns that are content."""
 
+PROJECT_ID: Mapping[str, tuple[str, ...]] = dict.fromkeys(("invoice", "credit_note", "payment"), ("project_id",))
+"""By table, the columns of content that migration r0003_billdr adds."""
+
 CHILDREN: Mapping[str, tuple[str, str]] = {
     "invoice_line": ("invoice", "invoice_id"),
     "credit_note_line": ("credit_note", "credit_note_id"),
@@ -60,6 +63,16 @@ PURCHASE_PARENTS: Parents = {
 }  # fmt: skip
 """Those of migration 0002."""
 PURCHASE_CHILDREN: Children = {"purchase_order_line": ("purchase_order", "purchase_order_id")}
+ESTIMATE_PARENTS: Parents = {
+    "estimate": ("estimate", ("id", "number", "transaction_number", "client_id", "state", "issue_date", "due_date",
+                              "currency", "exchange_rate", "bill_to", "emails", "cc_emails", "discount", "tax",
+                              "tax_code", "tax_rate", "tax_inclusive", "total", "notes", "business_unit", "qbo_id",
+                              "save_to_qbo", "remove_from_qbo")),
+}  # fmt: skip
+"""Those of migration 0004."""
+ESTIMATE_CHILDREN: Children = {"estimate_line": ("estimate", "estimate_id")}
+MARKS: Mapping[str, tuple[str, ...]] = {"invoice": ("paid",), "payment": ("by_mark",), "client": ("sort",)}
+"""Columns that migration 0004 adds to tables which are tracked already."""
 
 
 def _grave(parents: Parents, table: str, now: str) -> tuple[str, str]:
@@ -74,6 +87,18 @@ def statements(dialect: str, parents: Parents = PARENTS, children: Children = CH
     """What installs the triggers of these tables, in order. ``dialect`` is ``postgresql``, ``mysql``, ``mariadb`` or
     ``sqlite``."""
     return {"postgresql": _postgresql, "sqlite": _sqlite}.get(dialect, _mysql)(parents, children)
+
+
+def more_columns(dialect: str, columns: Mapping[str, tuple[str, ...]], name: str) -> list[str]:
+    """What makes a change of columns that came later count as one: on SQLite, whose triggers name columns."""
+    if dialect != "sqlite":
+        return []
+    return [
+        f"CREATE TRIGGER syncd_{table}_{name} AFTER UPDATE OF {', '.join(added)} ON {table} "
+        f"BEGIN UPDATE {table} SET version = OLD.version + 1, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') "
+        "WHERE id = NEW.id; END"
+        for table, added in columns.items()
+    ]
 
 
 def removals(dialect: str, parents: Parents = PARENTS, children: Children = CHILDREN) -> list[str]:
@@ -121,6 +146,20 @@ def _sqlite(parents: Parents, children: Children) -> list[str]:
                 f"CREATE TRIGGER syncd_{child}_{event.lower()} AFTER {event} ON {child} BEGIN "
                 f"UPDATE {parent} SET version = version + 1, updated_at = {now} WHERE id IN ({named}); END"
             )
+    return made
+
+
+def sqlite_watch(more: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What makes SQLite's triggers take changes of ``more`` columns of these tables for changes of content. (Those of
+    the other databases see every change of a row.)"""
+    now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    made: list[str] = []
+    for table, columns in more.items():
+        name = f"syncd_{table}_{'_'.join(columns)}"
+        made.append(
+            f"CREATE TRIGGER {name} AFTER UPDATE OF {', '.join(columns)} ON {table} "
+            f"BEGIN UPDATE {table} SET version = OLD.version + 1, updated_at = {now} WHERE id = NEW.id; END"
+        )
     return made
 
 
