@@ -73,6 +73,7 @@ _SPECS = (
     KindSpec(
         kind=Kind.PROJECT,
         fields=("name", "client"),
+        decisive=("client",),
         needs=(Kind.CLIENT,),
         link_only=True,
         optional=True,

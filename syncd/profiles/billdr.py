@@ -116,6 +116,7 @@ def _form(settings: Settings, noun: str) -> KindPolicy:
         verbs={Side.QBO: frozenset({Verb.CREATE, Verb.VOID, Verb.DELETE}), Side.SOURCE: frozenset({Verb.UPDATE})},
         match_on=("number", "client", "issue_date", "total"),
         saved=settings.save_invoice_on_publish,
+        own_numbers=settings.numbering == "source",
         withdrawn=Answer.DELETE_QBO if settings.remove_invoice_on_unpublish else Answer.HOLD,
         ticked=Answer.DELETE_QBO,
         source_void=Answer.VOID_QBO if noun == "invoice" else Answer.HOLD,  # QuickBooks voids no credit memo

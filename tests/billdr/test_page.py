@@ -33,16 +33,15 @@ def load(tmp_path: Path, *changes: tuple[str, str]) -> AppConfig:
 def test_the_example_can_be_loaded(tmp_path: Path) -> None:
     (company,) = load(tmp_path).companies
     assert company.profile == "billdr"
-    assert (company.settings.tax_mode, company.settings.numbering) == ("code", "source")
-    assert company.settings.project_as is None, "left to the profile"
+    assert (company.settings.tax_mode, company.settings.numbering) == ("code", "")
+    assert company.settings.project_as == "sub_customer", "the profile brings it along"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('numbering = "source"', 'numbering = "counted"', "first_number, which ends in digits"),
-        ('numbering = "source"', 'numbering = "counted"\nfirst_number = "A-"', "first_number, which ends in digits"),
-        ('tax_mode = "code"', 'tax_mode = "line"', 'tax_mode as "code" or "none"'),
+        ('numbering = ""', 'numbering = "counted"', "first_number, which ends in digits"),
+        ('numbering = ""', 'numbering = "counted"\nfirst_number = "A-"', "first_number, which ends in digits"),
         ('profile = "billdr"', 'profile = "builder"', "one of the profiles"),
     ],
 )
@@ -52,5 +51,5 @@ def test_what_cannot_work_is_refused(tmp_path: Path, old: str, new: str, said: s
 
 
 def test_counting_is_accepted_with_a_start(tmp_path: Path) -> None:
-    (company,) = load(tmp_path, ('numbering = "source"', 'numbering = "counted"\nfirst_number = "INV-0100"')).companies
+    (company,) = load(tmp_path, ('numbering = ""', 'numbering = "counted"\nfirst_number = "INV-0100"')).companies
     assert company.settings.first_number == "INV-0100"

@@ -68,3 +68,39 @@ def test_a_run_is_undone(world: World) -> None:
     assert Decimal(world.one("Customer", DisplayName="Roof of Bob")["Balance"]) == 0
     assert world.run().applied == 0, "until a person says more"
     assert born(world, "Invoice") == {"INV-Ada": 1, "INV-Bob": 1}
+
+
+@pytest.mark.behaviour("B-20", "B-21")
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_lost_answer_makes_no_customer_and_no_project_twice(world: World, when: str, lost: int) -> None:
+    """The answer for the customer, or for the project below it."""
+    client = world.client("Ada")
+    project = world.named("project", "Roof", client_id=client)
+    world.sandbox.add_fault("reset", when=when, entity="Customer", operation="create", nth=lost, realm=world.realm)
+    world.run()
+    world.invoice(client, "1001", project_id=project)
+    world.restart()
+    world.run()
+    world.run()
+    assert born(world, "Customer", "DisplayName") == {"Ada": 1, "Roof": 1}
+    assert world.one("Customer", DisplayName="Roof")["ParentRef"]["name"] == "Ada"
+    assert world.one("Invoice")["CustomerRef"]["value"] == world.one("Customer", DisplayName="Roof")["Id"]
+    at_rest(world)
+    # Closing, and a new name, whose answers are lost as well.
+    other = world.named("project", "Shed", client_id=client)
+    world.run()
+    world.sql("UPDATE project SET active = FALSE WHERE id = :id", id=other)
+    world.sql("UPDATE project SET name = 'Roof (east)' WHERE id = :id", id=project)
+    world.sandbox.add_fault("reset", when=when, entity="Customer", operation="update", count=2, realm=world.realm)
+    for _ in range(4):
+        world.run()
+    assert world.one("Customer", DisplayName="Shed (deleted)")["Active"] is False
+    world.one("Customer", DisplayName="Roof (east)")
+    at_rest(world)
+    world.sql("UPDATE project SET active = TRUE WHERE id = :id", id=other)
+    world.sandbox.add_fault("reset", when=when, entity="Customer", operation="update", realm=world.realm)
+    for _ in range(3):
+        world.run()
+    assert world.one("Customer", DisplayName="Shed")["Active"] is True
+    at_rest(world)
