@@ -207,4 +207,4 @@ def _under_names(seen: Present | Flawed, known: Mapping[str, Sequence[str]] | No
 def _absent(name: str, row: Present | Flawed | Absent) -> Absent:
     if isinstance(row, Absent):
         return msgspec.structs.replace(row, id=name)
-    return Absent(name, ("the row of the file is there, with other content",))
+    return Absent(name, ("the row of the file is there, with other content",), replaced=True)

@@ -76,7 +76,7 @@ class Needs:
                 seen.source = seen.source or observation
             slots = [slot for slot, seen in self._scene.seen.items() if slot[0] is kind and seen.link is not None]
             self._scene.read_books(kind, [slot for slot in slots if self._scene.seen[slot].qbo is None])
-        self._scene.load_references(Side.SOURCE)
+        self._scene.load_references()
 
     # ---- what records of QBO refer to
 

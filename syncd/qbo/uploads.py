@@ -6,7 +6,7 @@ import hashlib
 
 from syncd.model.writes import WireWrite
 from syncd.qbo import faults, wire
-from syncd.qbo.codec.attachable import ENTITY, TAG
+from syncd.qbo.codec.attachable import ENTITY, digest_in
 from syncd.qbo.faults import Fault
 from syncd.qbo.transport import JSON, Call, Reply
 from syncd.qbo.wire import Raw
@@ -21,7 +21,7 @@ def call_of(write: WireWrite, content: bytes) -> Call | None:
     its request id, and the content is known by its digest.
     """
     about = wire.decode_object(write.body)
-    if about.get("Tag") != f"{TAG}{hashlib.sha256(content).hexdigest()}":
+    if digest_in(str(about.get("Tag"))) != hashlib.sha256(content).hexdigest():
         return None
     boundary = f"syncd-{write.request_id}"
     while boundary.encode() in content:

@@ -46,14 +46,15 @@ class Decider:
                 if _only_in_qbo(entry) and isinstance(entry.qbo, Present)
             ),
         )
+        resolve = self.planned.resolve
         if SPECS[kind].along:
-            entries = self._with_owners(entries)
+            entries, resolve = self._with_owners(entries), self.planned.resolve_anew
         coming = {e.qbo.record.id for e in entries if isinstance(e.qbo, Present) and self._comes(e, policy)}
         for entry in entries:
             if is_left_alone(entry):
                 self.planned.unchanged += 1
                 continue
-            one = look(entry, self._view, policy, self.planned.resolve, beside)
+            one = look(entry, self._view, policy, resolve, beside)
             needed = source_id_of(entry) in wanted or any(rival.record.id in coming for rival in one.rivals)
             if not self._stays_home(one, policy, needed=needed or entry.pushed):
                 seen.append(one)

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from syncd.model.observations import Present
+from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Side
-from syncd.model.references import file_row
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.entries import View
@@ -147,19 +146,22 @@ def _allowed_removals(kind: Kind, view: View) -> int:
     return max(limit, view.overrides.allow_removals.get(kind, 0))
 
 
-def _of_its_own(removals: Sequence[Operation], doing: Sequence[Operation]) -> list[Operation]:
-    """Removals that remove something for good: not of a file in whose place another one is uploaded, nor of what goes
-    with the document that it belongs to, which is counted itself (re-keys are netted out, correctness.md 3)."""
-    made = {(o.kind, file_row(o.source_id)) for o in doing if o.verb is Verb.CREATE and o.side is Side.QBO}
-    gone = {(o.kind.value, o.qbo_id) for o in doing if o.verb in DESTRUCTIVE_VERBS and o.side is Side.QBO}
+def _of_its_own(removals: Sequence[Operation], doing: Sequence[Operation], view: View) -> list[Operation]:
+    """Removals that remove something for good: not of a file in whose place there is another one, nor of what follows
+    the document that it belonged to, which was counted itself (re-keys are netted out, correctness.md 3)."""
+    if not any(SPECS[o.kind].along for o in removals):
+        return list(removals)
+    going = {(o.kind, o.qbo_id) for o in doing if o.verb in DESTRUCTIVE_VERBS and o.side is Side.QBO}
+    replaced = {(e.kind, e.source.id) for e in view.entries if isinstance(e.source, Absent) and e.source.replaced}
+
+    def follows(operation: Operation) -> bool:
+        kind, owner = operation.qbo_base.get("owner_kind"), operation.qbo_base.get("owner")
+        if not kind or not isinstance(kind, str) or not isinstance(owner, str):
+            return False
+        return (Kind(kind), owner) in going or not view.to_source(Kind(kind), owner)
+
     return [
-        o
-        for o in removals
-        if not SPECS[o.kind].along
-        or (
-            (o.kind, file_row(o.source_id)) not in made
-            and (o.qbo_base.get("owner_kind"), o.qbo_base.get("owner")) not in gone
-        )
+        o for o in removals if not SPECS[o.kind].along or ((o.kind, o.source_id) not in replaced and not follows(o))
     ]
 
 
@@ -170,7 +172,9 @@ def _vanished(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
         linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
         members = [operation for operation in doing if operation.kind is kind]
         stops = [operation for operation in members if operation.verb in _VANISHING]
-        missing = absent - (len(stops) - len(_of_its_own(stops, doing)))
+        excused = {o.source_id for o in stops} - {o.source_id for o in _of_its_own(stops, doing, view)}
+        gone = (e.source.id for e in view.entries if e.kind is kind and isinstance(e.source, Absent))
+        missing = absent - len(excused.intersection(gone))
         anew = [o for o in members if o.verb is Verb.CREATE and o.side not in (side, Side.STATE)]
         # Where the policy holds them all, there is nothing to stop: the holds say it, and a halt would last for ever.
         if missing > allowed and stops:
@@ -192,7 +196,7 @@ def _removals(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     and ten there removes twenty."""
     for kind in SPECS:
         removals = [operation for operation in doing if operation.kind is kind and operation.verb in DESTRUCTIVE_VERBS]
-        removals = _of_its_own(removals, doing)
+        removals = _of_its_own(removals, doing, view)
         linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
         before = view.rails.removed.get(kind, 0)
         if removals and before + len(removals) > allowed:

@@ -71,6 +71,10 @@ class Planned:
             return planned.qbo_id
         return self._view.to_qbo(kind, source_id) or pending(kind, source_id)
 
+    def resolve_anew(self, kind: Kind, source_id: str) -> str:
+        """As ``resolve``; but what is made anew in this plan is one to come, whatever it was before."""
+        return pending(kind, source_id) if (kind, source_id) in self._creating else self.resolve(kind, source_id)
+
     def to_source(self, kind: Kind, qbo_id: str) -> str:
         """The source's id of a record of QBO, linked or about to be linked; empty where there is none."""
         known = self._view.to_source(kind, qbo_id)

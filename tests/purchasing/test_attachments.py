@@ -16,6 +16,7 @@ from syncd.errors import SyncdError
 from syncd.model.records import Kind
 from syncd.qbo import transport
 from syncd.report import CycleRequest
+from syncd.sandbox.server import RunningSandbox
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, held, held_one
 from tests.e2e.killing import kill_in_flight, runner
@@ -229,6 +230,24 @@ def test_a_file_that_somebody_attached_by_hand_is_not_attached_twice(world: Worl
     at_rest(world)
 
 
+@pytest.mark.behaviour("B-39")
+def test_files_move_on_to_a_document_that_is_made_anew(world: World) -> None:
+    expense = spent(world, world.member("Hicks"), "1.00", "Nails")
+    attached(world, "expense", expense, "receipt.pdf", b"receipt")
+    attached(world, "expense", expense, "receipt.pdf ", b"receipt")  # the same twice, but for the name
+    world.run()
+    files = {file["Id"] for file in world.books("Attachable")}
+    world.accountant.delete("Purchase", world.one("Purchase"))
+    world.run()
+    answer(world, "accept-source", Kind.PURCHASE)
+    world.run()
+    world.run()
+    now = ("Purchase", world.one("Purchase")["Id"])
+    assert {file["Id"] for file in world.books("Attachable")} == files
+    assert {tuple(file["AttachableRef"][0]["EntityRef"].values()) for file in world.books("Attachable")} == {now}
+    at_rest(world)
+
+
 # ---- what cannot go along
 
 
@@ -324,8 +343,14 @@ def test_files_may_be_left_at_home(make: Make) -> None:
 
 @pytest.mark.usefixtures("_no_pauses")
 @pytest.mark.behaviour("B-39")
-def test_whatever_goes_wrong_with_an_upload_the_file_is_there_once(make: Make) -> None:
+@pytest.mark.parametrize("remembers", [True, False], ids=["request ids are remembered", "request ids are forgotten"])
+def test_whatever_goes_wrong_with_an_upload_the_file_is_there_once(
+    make: Make, sandbox: RunningSandbox, remembers: bool
+) -> None:
+    """Also where QuickBooks forgets at once which requests it has answered: then our mark on the file tells."""
     world = make(**BUYING, qbo=BRIEF)
+    if not remembers:
+        sandbox.switch(requestid_ttl_seconds=0.001)
     expense = spent(world, world.member("Hicks"), "1.00", "Nails")
     world.run()
     for number, name in enumerate(BRANCHES):
@@ -337,6 +362,7 @@ def test_whatever_goes_wrong_with_an_upload_the_file_is_there_once(make: Make) -
         world.sandbox.clear_faults()
         world.restart()
     world.run()
+    sandbox.switch(requestid_ttl_seconds=86_400.0)
     assert hanging(world).keys() == {f"{name}.pdf" for name in BRANCHES}
     assert uploads(world) == len(BRANCHES)
     at_rest(world)

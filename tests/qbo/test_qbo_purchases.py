@@ -130,7 +130,7 @@ def test_what_is_said_about_a_file() -> None:
         "FileName": "Größe 1.JPG",
         "ContentType": "image/jpeg",
         "AttachableRef": [{"EntityRef": {"type": "Purchase", "value": "q-e1"}, "IncludeOnSend": False}],
-        "Tag": f"syncd sha256 {'d' * 64}",
+        "Tag": f"syncd sha256 {'d' * 64} of 1@ab",
     }
     theirs = {"EntityRef": {"type": "Customer", "value": "3"}, "IncludeOnSend": True}
     there = body | {"Id": "5", "SyncToken": "2", "Size": 3, "TempDownloadUri": "x", "Note": "checked"}

@@ -18,8 +18,19 @@ from syncd.qbo.codec.parts import CannotReadError, Reading, Wishes, decode_with,
 from syncd.qbo.wire import Json, Raw
 
 ENTITY = "Attachable"
-TAG = "syncd sha256 "
-"""What our tags begin with."""
+_TAG = "syncd sha256 "
+
+
+def tag_of(file: str, digest: str) -> str:
+    """Our mark: the content, and which file of the source it is (the same content may be attached twice)."""
+    return f"{_TAG}{digest} of {file}"
+
+
+def digest_in(tag: str) -> str:
+    """The digest that a mark of ours tells; empty where it is none of ours."""
+    return tag.removeprefix(_TAG).partition(" ")[0] if tag.startswith(_TAG) else ""
+
+
 ENTITIES: Mapping[Kind, str] = {
     Kind.INVOICE: "Invoice",
     Kind.CREDIT_NOTE: "CreditMemo",
@@ -80,14 +91,13 @@ def _record(attachable: _Attachable, _: Reading) -> tuple[Attachment, str]:
     refs = [ref for ref in attachable.attachable_ref or [] if ref.entity_ref is not None]
     mine = next((ref for ref in refs if _kind(ref)), None)
     owner = mine.entity_ref if mine is not None else None
-    tag = attachable.tag or ""
     return Attachment(
         id=attachable.id,
         owner_kind=str(_kind(mine) or "") if mine is not None else "",
         owner=owner.value if owner is not None else "",
         file_name=attachable.file_name,
         size=attachable.size,
-        digest=tag.removeprefix(TAG) if tag.startswith(TAG) else "",
+        digest=digest_in(attachable.tag or ""),
         hangs_on=len(refs),
     ), attachable.sync_token
 
@@ -102,7 +112,7 @@ def create(record: Attachment, wishes: Wishes) -> Json:
         "FileName": name,
         "ContentType": CONTENT_TYPES[name.rpartition(".")[2].lower()],
         "AttachableRef": [_reference(record, wishes)],
-        "Tag": f"{TAG}{record.digest}",
+        "Tag": tag_of(record.id, record.digest),
     }
 
 

@@ -27,7 +27,11 @@ from syncd.sources.sql.pages import CHUNK, fetch, in_pages
 from syncd.sources.sql.readers import KindReader, matching
 
 _PIECE = 1 << 20
-_MISSING = ("file_missing", "The file is not there.", "Attach it anew in the source, or delete its row.")
+_MISSING = (
+    "file_missing",
+    "The file is not there, or cannot be read.",
+    "Attach it anew in the source, or delete its row.",
+)
 _OUTSIDE = (
     "file_outside",
     "The file's path leads out of the directory that files are kept in.",
@@ -159,13 +163,25 @@ class Vault:
         real = (root / path).resolve(strict=True)
         if not real.is_relative_to(root):
             raise _NoFileError(_OUTSIDE)
-        # Not followed if it becomes a link at this moment, and not waited for if it is a pipe.
-        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
+        with os.fdopen(_opened(root, real.relative_to(root).parts), "rb") as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise _NoFileError(_MISSING)
             yield file, about.st_size
+
+
+def _opened(root: Path, parts: Sequence[str]) -> int:
+    """A file below ``root``, opened step by step: no part is followed that becomes a link at this very moment, and none
+    is waited for that is a pipe."""
+    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    for place, part in enumerate(parts, start=1):
+        sort = os.O_DIRECTORY if place < len(parts) else os.O_NONBLOCK
+        try:
+            below = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | sort, dir_fd=here)
+        finally:
+            os.close(here)
+        here = below
+    return here
 
 
 def _digest(file: BinaryIO) -> str:
