@@ -129,8 +129,8 @@ class ToQbo(Marks):
         source said nothing until now, what QuickBooks has is its own default, and no edit."""
         if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
             return False
-        decided = (name for name in fields if self._owner(name) is not Owner.KEEP)
-        kept = frozenset(n for n in decided if self._policy.keep_blanks or self._known.source_base.get(n))
+        blanks = self._policy.keep_blanks
+        kept = frozenset(name for name in fields if blanks or self._known.source_base.get(name))
         if not reason:  # nothing is to be sent: only what matters is worth asking about
             kept &= {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
         if kept:
