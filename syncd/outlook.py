@@ -37,9 +37,10 @@ def lens_of(parts: Parts, facts: BooksFacts) -> Lens:
 
 
 def _unwanted(parts: Parts, kind: Kind) -> frozenset[str]:
-    """The marks of a kind that the profile does not keep in agreement."""
+    """The marks of a kind that the profile does not keep in agreement, and what else it leaves out."""
     policy = parts.policy.kinds.get(kind)
-    return frozenset(SPECS[kind].marks) - (policy.marks if policy is not None else frozenset())
+    marks = frozenset(SPECS[kind].marks)
+    return marks if policy is None else (marks - policy.marks) | policy.left_out
 
 
 def look_out(

@@ -121,9 +121,9 @@ class Settler:
         )
         if state is not LinkState.LINKED and known is not None:
             return msgspec.structs.replace(known, state=state, source_version=operation.expected_source)
-        source = operation.source_base or self._source_projection(operation)
+        source, qbo = operation.source_base or self._source_projection(operation), operation.qbo_base
         if known is None:
-            source = unmarked(operation.kind, source, operation.qbo_base)
+            source, qbo = unmarked(operation.kind, source, qbo)
         return Link(
             company=self._company,
             kind=operation.kind,
@@ -133,7 +133,7 @@ class Settler:
             source_version=operation.expected_source,
             qbo_version=operation.expected_qbo,
             source_base=source,
-            qbo_base=operation.qbo_base,
+            qbo_base=qbo,
             accepted=operation.accepted,
             created_by=known.created_by if known is not None else None,
             label=operation.label,
@@ -323,6 +323,10 @@ class Settler:
             written=written,
             accepted=frozenset(known.accepted) if known is not None and not fresh else frozenset(),
         )
+        halves, first = (settled.source, settled.qbo), fresh or known is None
+        if first:
+            halves = unmarked(kind, *halves)
+        open_still = {*operation.writes_back, *operation.awaits, *(SPECS[kind].marks if first else ())}
         link = Link(
             company=self._company,
             kind=kind,
@@ -331,9 +335,9 @@ class Settler:
             state=LinkState.LINKED,
             source_version=source_version,
             qbo_version=qbo_version,
-            source_base=unmarked(kind, settled.source, settled.qbo) if fresh or known is None else settled.source,
-            qbo_base=settled.qbo,
-            accepted=tuple(sorted(settled.accepted - {*operation.writes_back, *operation.awaits})),
+            source_base=halves[0],
+            qbo_base=halves[1],
+            accepted=tuple(sorted(settled.accepted - open_still)),
             created_by=operation.side if fresh else known.created_by if known is not None else None,
             label=operation.label,
         )
@@ -476,10 +480,14 @@ class Settler:
 
 
 def _mark_open(operation: Operation, link: Link) -> bool:
-    """Whether the source says something else than QBO of what nobody writes there: that is yet to be seen to."""
-    said = operation.source_base
-    derived = (name for name in SPECS[link.kind].derived if name in said and name in link.source_base)
-    return link.state is LinkState.LINKED and any(said[name] != link.source_base[name] for name in derived)
+    """Whether a side has a mark that the base does not know of yet: that is yet to be seen to."""
+    sides = ((operation.source_base, link.source_base), (operation.qbo_base, link.qbo_base))
+    return link.state is LinkState.LINKED and any(
+        said[name] != base[name]
+        for said, base in sides
+        for name in SPECS[link.kind].marks
+        if name in said and name in base
+    )
 
 
 def _kept(

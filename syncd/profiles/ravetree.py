@@ -89,7 +89,7 @@ def _contact() -> KindPolicy:
     )
 
 
-_CONTENT = {"transaction_number": Owner.KEEP, "tax_rate": Owner.KEEP}
+_ONLY_THERE = frozenset({"transaction_number", "tax_rate"})
 """What only QuickBooks says of a document; nothing of it comes back (V-13, V-16)."""
 
 
@@ -99,7 +99,7 @@ def _invoice(settings: Settings) -> KindPolicy:
     nothing is said of deletions and voids, so they are held, unless the settings say otherwise."""
     return KindPolicy(
         flows=_FROM[settings.push_on or "sent"],
-        owners={**_CONTENT, "sent": Owner.RAISED, "paid": Owner.QBO},
+        owners={"sent": Owner.RAISED, "paid": Owner.QBO},
         default_owner=Owner.SOURCE,
         answers={
             Case.MERGEABLE: Answer.MERGE,
@@ -111,6 +111,7 @@ def _invoice(settings: Settings) -> KindPolicy:
         match_on=("number", "client", "issue_date", "total"),
         keep_qbo_edits=True,
         keep_blanks=True,
+        left_out=_ONLY_THERE,
         withdrawn=_ON_SOURCE_DELETE[settings.on_source_delete],
         ticked=Answer.DELETE_QBO,
         unticked=Answer.ORPHAN,
@@ -125,7 +126,6 @@ def _estimate(settings: Settings) -> KindPolicy:
     """V-15, V-16: as invoices, but from the moment it is made, for it posts nothing; QuickBooks' changes are left."""
     return KindPolicy(
         flows=_FROM["create"],
-        owners=_CONTENT,
         default_owner=Owner.SOURCE,
         answers={
             Case.MERGEABLE: Answer.MERGE,
@@ -136,6 +136,7 @@ def _estimate(settings: Settings) -> KindPolicy:
         match_on=("number", "client", "issue_date", "total"),
         keep_qbo_edits=True,
         keep_blanks=True,
+        left_out=_ONLY_THERE,
         withdrawn=_ON_SOURCE_DELETE[settings.on_source_delete],
         ticked=Answer.DELETE_QBO,
         unticked=Answer.ORPHAN,

@@ -297,15 +297,20 @@ class Answers(ToQbo, ToSource, Mail):
 
     def _on_merge(self) -> None:
         """What QBO changed in fields of the source, and what is left there, is recorded once the rest is done."""
-        mine, theirs = self._seen.source_changed, self._theirs(self._seen.qbo_changed)
-        rest = self._seen.qbo_changed - theirs
+        alike = self._policy.marks - self._seen.differences
+        mine, theirs = self._seen.source_changed - alike, self._theirs(self._seen.qbo_changed) - alike
+        rest = self._seen.qbo_changed - theirs - alike
         if self._not_left(rest):
             self._hold(f"QuickBooks changed {explain.words(rest)}, which the source decides")
+            return
+        if not mine and not theirs:
+            self._record_difference()
             return
         why = "the two sides changed different fields"
         if theirs:
             self._pull(theirs, f"{why}; the source takes {explain.words(theirs)}")
-        self._push(mine, f"{why}; QuickBooks takes {explain.words(mine)}")
+        if mine:
+            self._push(mine, f"{why}; QuickBooks takes {explain.words(mine)}")
 
     def _conflict(self) -> None:
         """Both changed the same field: its owner wins, every other field goes the way it was changed."""

@@ -50,10 +50,11 @@ def advance(
     return Settled(new_source, new_qbo, (kept | echoes) - variance, variance)
 
 
-def unmarked(kind: Kind, source: Projection, qbo: Projection) -> Projection:
-    """The source's half of a first base: of what nobody writes to QBO, because there it follows from other records, it
-    says what QBO does. So what the source says of it is seen as a change, and is seen to."""
-    return {**source, **{name: qbo[name] for name in SPECS[kind].derived if name in source and name in qbo}}
+def unmarked(kind: Kind, source: Projection, qbo: Projection) -> tuple[Projection, Projection]:
+    """The halves of a first base: of a mark that only one side has, both say "no". So the one that is there is seen as
+    a change of its side, and goes the way that such changes go."""
+    alone = {name: "no" for name in SPECS[kind].marks if name in source and name in qbo and source[name] != qbo[name]}
+    return {**source, **alone}, {**qbo, **alone}
 
 
 def as_written(kind: Kind, sent: Projection, found: Projection, written: frozenset[str]) -> Projection:

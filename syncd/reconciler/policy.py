@@ -102,16 +102,17 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     whether it shall leave QBO. ``when_imported``: a record that only QBO has is brought into the source only if one
     that is brought in, too, or changed in QBO, refers to it. ``at_first``: one is brought into the source at a
     company's first run alone; what both have by then is linked, whether anything needs it or not. ``marks``: those of
-    the kind's marks that are kept in agreement. ``never_left``: fields of the source whose change in QBO is held even
-    where others are recorded and left. ``own_numbers``: nothing goes out that QBO would number itself. ``only_names``:
-    records of any other name are held, whatever QBO has (None: all names will do). ``shows_link``: the source is told
-    QBO's id of what was matched, too. ``keep_blanks``: with ``keep_qbo_edits``, what QBO holds where the source said
-    nothing may be an edit as well (or a default of QBO's: nobody can tell), and is not overwritten unasked.
-    ``overwrites``: a change of the source puts every field of it right in QBO, also what was changed there before and
-    only recorded (B-41, C-B2). ``asked_only``: a record goes out only when a person asks for that very record (O-10).
-    ``when_asked``: the answers in place of ``answers`` where a person did. ``closes``: a record that the source made
-    inactive does not flow any more, as a draft does not; made active again, it is in QBO, too. ``asks``: fields whose
-    change in the source waits for a person. ``remedy``: what to do about a change in the source that is held.
+    the kind's marks that are kept in agreement. ``left_out``: fields that are not compared at all, for only QBO says
+    them. ``never_left``: fields of the source whose change in QBO is held even where others are recorded and left.
+    ``own_numbers``: nothing goes out that QBO would number itself. ``only_names``: records of any other name are held,
+    whatever QBO has (None: all names will do). ``shows_link``: the source is told QBO's id of what was matched, too.
+    ``keep_blanks``: with ``keep_qbo_edits``, what QBO holds where the source said nothing may be an edit as well (or a
+    default of QBO's: nobody can tell), and is not overwritten unasked. ``overwrites``: a change of the source puts
+    every field of it right in QBO, also what was changed there before and only recorded (B-41, C-B2). ``asked_only``: a
+    record goes out only when a person asks for that very record (O-10). ``when_asked``: the answers in place of
+    ``answers`` where a person did. ``closes``: a record that the source made inactive does not flow any more, as a
+    draft does not; made active again, it is in QBO, too. ``asks``: fields whose change in the source waits for a
+    person. ``remedy``: what to do about a change in the source that is held.
     """
 
     flows: frozenset[State]
@@ -131,6 +132,7 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     when_imported: bool = False
     at_first: bool = False
     marks: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
     never_left: frozenset[str] = frozenset()
     own_numbers: bool = False
     only_names: frozenset[str] | None = None

@@ -68,11 +68,13 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
     changed_source = differing(source, known.source_base) if known is not None else frozenset()
     changed_qbo = differing(qbo, known.qbo_base) if known is not None else frozenset()
     differences = differing(source, qbo)
-    if known is None:  # what follows from other records is seen to once the two are linked
-        differences -= frozenset(SPECS[entry.kind].derived)
+    if known is None:  # marks are seen to once the two are linked
+        differences -= frozenset(SPECS[entry.kind].marks)
     open_differences = differences
     if known is not None:
         open_differences -= _settled(entry, policy, known.accepted) - changed_source - changed_qbo
+    clash = _widen(entry.kind, changed_source) & _widen(entry.kind, changed_qbo)
+    clash -= frozenset(SPECS[entry.kind].marks) - differences  # nobody wants two things of a mark that is set alike
     sight = Sight(
         memory=Memory.NONE if known is None else Memory.TOMB if tomb else Memory.LINKED,
         source=seen_source,
@@ -81,7 +83,7 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
         source_changed=bool(changed_source),
         qbo_changed=bool(changed_qbo),
         agree=not open_differences,
-        disjoint=not (_widen(entry.kind, changed_source) & _widen(entry.kind, changed_qbo)),
+        disjoint=not clash,
         matches=0 if remembered else len(rivals),
         others=len(rivals) if remembered else 0,
     )

@@ -183,7 +183,7 @@ class History:
 _ACTS: list[Callable[[History, str], None]] = [
     *(History.edit_notes, History.edit_due, History.edit_amount, History.send, History.pay, History.edit_payment),
     *(History.books_memo, History.books_due, History.books_amount, History.books_send, History.books_pay),
-    *(History.books_pay, History.books_edit_payment, History.mark, History.unmark, History.answer, History.answer),
+    *(History.books_pay, History.books_edit_payment, History.mark, History.unmark),
 ]
 
 
@@ -208,6 +208,9 @@ class Fleet:
         for history in self.histories:
             for _ in range(history.rng.randint(1, 4)):
                 history.step()
+            for number in sorted(history.mine):
+                if history.rng.random() < 0.4:
+                    history.answer(number)
 
     def settle(self) -> None:
         """Run until nothing is left to write, and look at both books."""

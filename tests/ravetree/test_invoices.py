@@ -354,3 +354,55 @@ def test_a_taxed_invoice_changes_like_any_other_and_its_rate_stays_quickbooks(st
     sent = world.one("Invoice")
     assert (Decimal(sent["TotalAmt"]), Decimal(sent["TxnTaxDetail"]["TotalTax"])) == (54, 4)
     at_rest(world)
+
+
+@pytest.mark.behaviour("V-10", "C-V3")
+def test_a_mark_that_was_there_from_the_start_is_asked_about_although_nobody_mentions_it_again(start: Start) -> None:
+    """Of one invoice that is new in QuickBooks, and of one that is linked because it was there."""
+    world = start(source_options={"overlap_seconds": 0}, qbo={"cdc_overlap_seconds": 0})
+    bill(world, customer(world, "Bob"), "INV-2", ("100.00", "Work"))
+    invoice(world, world.client("Ada"), "INV-1", paid=True)
+    invoice(world, world.client("Bob"), "INV-2", paid=True)
+    world.sandbox.advance(60)
+    world.run()
+    assert [each.reason for each in held(world)] == []
+    world.run(every_dirty=False)
+    reasons = {each.label: each.reason for each in held(world)}
+    assert reasons.keys() == {"INV-1", "INV-2"}
+    assert all("no payment of 100 USD is recorded" in reason for reason in reasons.values())
+    for each in held(world):
+        world.store.resolve_held(world.name, each.id, "accept-source", "Ann")
+    settle(world)
+    assert {(i["DocNumber"], i["EmailStatus"], Decimal(i["Balance"])) for i in world.books("Invoice")} == {
+        ("INV-1", "EmailSent", 0),
+        ("INV-2", "EmailSent", 0),
+    }
+    at_rest(world)
+
+
+@pytest.mark.behaviour("V-9", "V-10")
+def test_an_invoice_that_was_paid_in_quickbooks_before_the_link_comes_in_as_paid(world: World) -> None:
+    bob = customer(world, "Bob")
+    known = bill(world, bob, "INV-1", ("100.00", "Work"))
+    receive(world, bob["Id"], (known["Id"], "100.00"))
+    made = invoice(world, world.client("Bob"), "INV-1")
+    settle(world)
+    assert row(world, "invoice", made)["paid"]
+    assert world.one("Invoice")["EmailStatus"] == "EmailSent"
+    assert held(world) == []
+    assert len(world.books("Invoice")) == 1
+
+
+@pytest.mark.behaviour("V-9", "V-10", "C-V3")
+def test_a_mark_set_together_with_its_payment_is_no_question_at_any_moment(world: World) -> None:
+    ada = world.client("Ada")
+    made = invoice(world, ada, "INV-1")
+    settle(world)
+    with world.entering():
+        world.payment(ada, (made, "100.00"))
+        world.sql("UPDATE invoice SET paid = true WHERE id = :id", id=made)
+    world.run()
+    assert held(world) == [], "its payment is on its way"
+    settle(world)
+    assert Decimal(world.one("Invoice")["Balance"]) == 0
+    at_rest(world)

@@ -113,11 +113,11 @@ def test_the_source_may_call_its_types_otherwise_and_the_map_may_name_items_by_i
 
 @pytest.mark.behaviour("V-4")
 def test_check_names_a_mapped_item_that_is_not_there_or_no_service(start: Start) -> None:
-    world = start({"line_type_map": {**SETTINGS.line_type_map, "other": "Gone", "expense": "Box"}})
-    accounts = {a["AccountSubType"]: a["Id"] for a in world.books("Account")}
+    world = start(
+        {"line_type_map": {**SETTINGS.line_type_map, "other": "Gone", "expense": "Box"}, "default_item": "Services"}
+    )
     income = next(a["Id"] for a in world.books("Account") if a["AccountType"] == "Income")
     world.accountant.save("Item", {"Name": "Box", "Type": "NonInventory", "IncomeAccountRef": {"value": income}})
-    assert accounts
     assert "'Gone'" in findings(world, "error")["line_type_map.other"]
     assert "NonInventory" in findings(world, "warning")["line_type_map.expense"]
     # An item that went since: the lines wait, and nothing else stands in for it.
