@@ -21,6 +21,7 @@ from tests.e2e.helpers import (
     parts_of,
     receive,
     row,
+    sales_line,
     sales_lines,
     snapshot,
 )
@@ -360,9 +361,9 @@ def test_a_taxed_invoice_changes_like_any_other_and_its_rate_stays_quickbooks(st
 def test_a_mark_that_was_there_from_the_start_is_asked_about_although_nobody_mentions_it_again(start: Start) -> None:
     """Of one invoice that is new in QuickBooks, and of one that is linked because it was there."""
     world = start(source_options={"overlap_seconds": 0}, qbo={"cdc_overlap_seconds": 0})
-    bill(world, customer(world, "Bob"), "INV-2", ("100.00", "Work"))
+    known = bill(world, customer(world, "Bob"), "INV-2", ("100.00", "Work"))
     invoice(world, world.client("Ada"), "INV-1", paid=True)
-    invoice(world, world.client("Bob"), "INV-2", paid=True)
+    invoice(world, world.client("Bob"), "INV-2", paid=True, qbo_id=known["Id"])
     world.sandbox.advance(60)
     world.run()
     assert [each.reason for each in held(world)] == []
@@ -404,5 +405,41 @@ def test_a_mark_set_together_with_its_payment_is_no_question_at_any_moment(world
     world.run()
     assert held(world) == [], "its payment is on its way"
     settle(world)
+    assert Decimal(world.one("Invoice")["Balance"]) == 0
+    at_rest(world)
+
+
+@pytest.mark.behaviour("C-V3")
+def test_what_a_person_says_of_a_mark_is_about_the_mark_alone(world: World) -> None:
+    """What else people change meanwhile goes the way it always goes."""
+    made = invoice(world, world.client("Ada"), "INV-1", notes="first")
+    settle(world)
+    world.sql("UPDATE invoice SET paid = true WHERE id = :id", id=made)
+    world.run()
+    answer(world, "accept-qbo")
+    world.sql("UPDATE invoice SET notes = 'second' WHERE id = :id", id=made)
+    settle(world)
+    assert (row(world, "invoice", made)["notes"], bool(row(world, "invoice", made)["paid"])) == ("second", False)
+    assert world.one("Invoice")["CustomerMemo"]["value"] == "second"
+    at_rest(world)
+
+
+@pytest.mark.behaviour("V-13", "C-V3")
+def test_what_is_open_in_quickbooks_is_what_a_mark_pays(world: World) -> None:
+    """An accountant made the invoice dearer there, and that was left."""
+    made = invoice(world, world.client("Ada"), "INV-1")
+    settle(world)
+    sent = world.one("Invoice")
+    change(world, "Invoice", sent, Line=[*sales_lines(sent), sales_line("50.00", "more")])
+    settle(world)
+    assert money(row(world, "invoice", made)["total"]) == 100
+    world.sql("UPDATE invoice SET paid = true WHERE id = :id", id=made)
+    world.run()
+    assert "no payment of 150 USD is recorded" in held_one(world).reason
+    answer(world, "accept-source")
+    world.run()
+    assert held(world) == [], "what was said is being done"
+    settle(world)
+    assert [Decimal(p["TotalAmt"]) for p in world.books("Payment")] == [150]
     assert Decimal(world.one("Invoice")["Balance"]) == 0
     at_rest(world)
