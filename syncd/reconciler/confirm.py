@@ -15,7 +15,7 @@ import msgspec
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Allocation, Invoice, Kind, Payment, Side
 from syncd.model.references import label
-from syncd.model.values import number
+from syncd.model.values import money, round_money
 from syncd.model.writes import Verb
 from syncd.reconciler.draft import Draft
 from syncd.reconciler.entries import SideCapability
@@ -54,7 +54,9 @@ class Marks(Draft):
         if amount <= 0:
             return Step.WAITS, "it is marked as paid, and nothing is open on it"
         currency = self._view.lens.currency(record)
-        said = f"it was marked as paid in the source, and no payment of {number(amount)} {currency} is recorded"
+        amount = round_money(amount, currency)
+        worth = f"{money(amount, currency)} {currency}"
+        said = f"it was marked as paid in the source, and no payment of {worth} is recorded"
         if not self._by_person():
             return Step.HELD, (
                 f"{said}: accept-source enters one in the source, and from there it goes to QuickBooks; "
@@ -63,7 +65,7 @@ class Marks(Draft):
         if Verb.CREATE not in self._payments.verbs:
             return Step.HELD, f"{said}, and none can be entered there: enter it by hand"
         self._enter(record, amount)
-        return Step.DONE, f"it was marked as paid; a payment of {number(amount)} {currency} is entered in the source"
+        return Step.DONE, f"it was marked as paid; a payment of {worth} is entered in the source"
 
     def _enter(self, record: Invoice, amount: Decimal) -> None:
         day = self._view.today or record.issue_date

@@ -194,7 +194,7 @@ def test_marking_as_paid_makes_a_payment_once_a_person_confirms_it(start: Start)
     world.sql("UPDATE invoice SET paid = true WHERE id = :id", id=receive_part)
     world.run()
     waits = held_one(world, Kind.INVOICE)
-    assert "no payment of 70 USD is recorded" in waits.reason
+    assert "no payment of 70.00 USD is recorded" in waits.reason
     assert {"accept-source", "accept-qbo"} <= set(waits.actions)
     assert (world.writes(), world.rows("SELECT count(*) AS n FROM payment")[0]["n"]) == (writes, 1)
     answer(world, "accept-source")
@@ -370,7 +370,7 @@ def test_a_mark_that_was_there_from_the_start_is_asked_about_although_nobody_men
     world.run(every_dirty=False)
     reasons = {each.label: each.reason for each in held(world)}
     assert reasons.keys() == {"INV-1", "INV-2"}
-    assert all("no payment of 100 USD is recorded" in reason for reason in reasons.values())
+    assert all("no payment of 100.00 USD is recorded" in reason for reason in reasons.values())
     for each in held(world):
         world.store.resolve_held(world.name, each.id, "accept-source", "Ann")
     settle(world)
@@ -435,7 +435,7 @@ def test_what_is_open_in_quickbooks_is_what_a_mark_pays(world: World) -> None:
     assert money(row(world, "invoice", made)["total"]) == 100
     world.sql("UPDATE invoice SET paid = true WHERE id = :id", id=made)
     world.run()
-    assert "no payment of 150 USD is recorded" in held_one(world).reason
+    assert "no payment of 150.00 USD is recorded" in held_one(world).reason
     answer(world, "accept-source")
     world.run()
     assert held(world) == [], "what was said is being done"
