@@ -19,13 +19,13 @@ from syncd.model import values
 from syncd.model.lens import SOMETIMES, Lens, Projection, differing
 from syncd.model.observations import Flawed, Observation, Present
 from syncd.model.records import CreditApplication, Invoice, Kind, Payment, Record, Side, State
-from syncd.model.references import label, pending, references
+from syncd.model.references import label, owner_of, pending, references
 from syncd.model.spec import SPECS
 from syncd.model.values import Canonical
 from syncd.reconciler import explain
 from syncd.reconciler.freeze import money_of
 from syncd.reconciler.plan import Change
-from syncd.reconciler.policy import Answer, Case, Policy
+from syncd.reconciler.policy import Answer, Case, KindPolicy, Policy
 from syncd.report import AuditReport, Difference
 from syncd.sources.base import Source
 from syncd.state.values import Link, LinkState
@@ -112,10 +112,10 @@ class Auditor:
     def run(self) -> AuditReport:
         """Compare every kind that is kept in agreement; the balance of each invoice is checked as well (F-17)."""
         for kind, policy in self._policy.kinds.items():
-            if SPECS[kind].link_only:
+            if self._policy.only_matched(kind):
                 continue
             briefs = {o.record.id: self._brief(kind, o.record) for o in self._present(self._books.scan(kind))}
-            self._compare(kind, policy.flows, briefs)
+            self._compare(kind, policy, briefs)
         if Kind.PAYMENT in self._source.capabilities():
             self._check_balances()
         return AuditReport(
@@ -144,7 +144,7 @@ class Auditor:
             paid = record.total - record.balance
         return _Brief(_Gist.of(self._lens.qbo(kind, record)), live, paid)
 
-    def _compare(self, kind: Kind, flows: frozenset[State], briefs: Mapping[str, _Brief]) -> None:
+    def _compare(self, kind: Kind, policy: KindPolicy, briefs: Mapping[str, _Brief]) -> None:
         seen: set[str] = set()
         for chunk in _chunks(self._source.scan(kind), CHUNK):
             records = [o.record for o in chunk if isinstance(o, Present)]
@@ -159,7 +159,7 @@ class Auditor:
                 link = links.get(record.id)
                 if link is not None and link.qbo_id:
                     seen.add(link.qbo_id)
-                self._one(kind, record, link, flows, briefs)
+                self._one(kind, record, link, policy, briefs)
             self._links.forget_bases()
             if self._progress is not None:
                 self._progress(self._compared, 0, f"{SPECS[kind].plural} compared")
@@ -176,14 +176,15 @@ class Auditor:
         self._differ.append(Difference(kind, link.label, link.source_id, link.qbo_id, reason))
 
     def _one(
-        self, kind: Kind, record: Record, link: Link | None, flows: frozenset[State], briefs: Mapping[str, _Brief]
+        self, kind: Kind, record: Record, link: Link | None, policy: KindPolicy, briefs: Mapping[str, _Brief]
     ) -> None:
-        flowing = getattr(record, "state", State.LIVE) in flows
+        flowing = policy.flows_in(record)
         if link is not None and link.state is LinkState.ORPHANED:
             self._orphan(link, flowing=flowing, there=briefs.get(link.qbo_id))
         if link is None or link.state is not LinkState.LINKED:
-            policy = self._policy.kinds[kind]
-            needed = not policy.when_needed and policy.sends(record)
+            owner = owner_of(record)
+            at_home = owner is not None and not self._links.to_qbo(*owner)
+            needed = not policy.when_needed and policy.sends(record) and not at_home
             self._waiting += flowing and needed and (link is None or link.state is LinkState.TOMBSTONED)
             return
         self._compared += 1

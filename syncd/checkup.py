@@ -13,8 +13,10 @@ from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Present, Problem
 from syncd.model.records import Item, Kind, Record
 from syncd.model.references import mapped_name, names_in
+from syncd.model.spec import SPECS
 from syncd.model.values import text
 from syncd.model.writes import Refused
+from syncd.reconciler.policy import Policy
 from syncd.seen import Found
 from syncd.sources.base import Finding, Source
 
@@ -35,7 +37,9 @@ class BooksAnswers(Protocol):
         ...
 
 
-def check_books(books: BooksAnswers, settings: Settings, source: Source, *, pinned_name: str) -> list[Finding]:
+def check_books(
+    books: BooksAnswers, settings: Settings, source: Source, policy: Policy, *, pinned_name: str
+) -> list[Finding]:
     """Connection, company, preferences, and how they fit the source and the settings."""
     try:
         problems = books.check()
@@ -46,7 +50,8 @@ def check_books(books: BooksAnswers, settings: Settings, source: Source, *, pinn
         Finding(level, problem.field or "QuickBooks", problem.text, problem.remedy) for level, problem in problems
     ]
     items = _items(books, settings, source) if settings.missing_item == "create" else ()
-    return [*_company(facts, pinned_name), *findings, *_fit(facts, settings, source), *items]
+    fit = _fit(facts, settings, source, policy)
+    return [*_company(facts, pinned_name), *findings, *_rules(facts, policy), *fit, *items]
 
 
 def _items(books: BooksAnswers, settings: Settings, source: Source) -> Iterator[Finding]:
@@ -112,9 +117,40 @@ def _company(facts: BooksFacts, pinned_name: str) -> Iterator[Finding]:
         yield Finding("ok", "closed books", f"Closed up to {day}: records dated up to then are held, never re-dated.")
 
 
-def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Finding]:
-    fields = source.capabilities()[Kind.INVOICE].fields if Kind.INVOICE in source.capabilities() else frozenset()
-    if not facts.custom_numbers and "number" in fields:
+def _rules(facts: BooksFacts, policy: Policy) -> Iterator[Finding]:
+    """What the profile demands of the settings and of the company, and what is held until it has that."""
+    if policy.unmapped:
+        missing = ", ".join(policy.unmapped)
+        yield Finding(
+            "error",
+            "line types",
+            f"Nothing is done while a type of lines is mapped to no item (V-5); missing: {missing}.",
+            "Complete [company.settings] line_type_map with an item in QuickBooks for each.",
+        )
+    strict = [SPECS[kind].plural for kind, rules in policy.kinds.items() if rules.own_numbers]
+    if strict and not facts.custom_numbers:
+        yield Finding(
+            "error",
+            "numbers",
+            f"QuickBooks numbers documents itself: {' and '.join(strict)} are held, not numbered otherwise (V-8).",
+            "In QuickBooks: Settings, Sales, Custom transaction numbers. Or set numbering to qbo.",
+        )
+
+
+def _numbers(facts: BooksFacts, settings: Settings, fields: frozenset[str], *, strict: bool) -> Iterator[Finding]:
+    """Who numbers invoices, and whether QuickBooks is set to that. What syncd counts itself is in ``numbering``."""
+    if settings.numbering == "counted":
+        return
+    if settings.numbering == "qbo":
+        if facts.custom_numbers:
+            yield Finding(
+                "error",
+                "numbers",
+                "QuickBooks is to number the invoices, but leaves that to us: they would go out without a number.",
+                "Switch off Settings, Sales, Custom transaction numbers in QuickBooks, or set another numbering.",
+            )
+        return
+    if not facts.custom_numbers and "number" in fields and not strict:
         yield Finding(
             "warning",
             "numbers",
@@ -135,6 +171,11 @@ def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Find
             "The source numbers invoices. Whoever enters one in QuickBooks is offered the number after the last one, "
             "from the same series: it has to be changed there, or the source's own next one is held.",
         )
+
+
+def _fit(facts: BooksFacts, settings: Settings, source: Source, policy: Policy) -> Iterator[Finding]:
+    fields = source.capabilities()[Kind.INVOICE].fields if Kind.INVOICE in source.capabilities() else frozenset()
+    yield from _numbers(facts, settings, fields, strict=any(rules.own_numbers for rules in policy.kinds.values()))
     if facts.tracks:
         yield Finding(
             "warning",
@@ -142,7 +183,14 @@ def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Find
             f"The company keeps {' and '.join(facts.tracks)}, which syncd does not send: what it creates has none.",
             "Set them in QuickBooks afterwards (syncd leaves them as they are), or give the customer a default there.",
         )
-    if not facts.sales_tax and "tax" in fields and not settings.allow_tax_drop:
+    if settings.tax_mode == "none" and "tax" in fields:
+        yield Finding(
+            "ok",
+            "sales tax",
+            "Documents go out without tax, which people add in QuickBooks; until then what a payment is above the open "
+            "balance is held back.",
+        )
+    elif not facts.sales_tax and "tax" in fields and not settings.allow_tax_drop:
         yield Finding(
             "warning",
             "sales tax",
@@ -156,7 +204,9 @@ def _fit(facts: BooksFacts, settings: Settings, source: Source) -> Iterator[Find
             "No discount account is set: an invoice with a discount is held rather than sent too high.",
             "Set [company.settings] discount_account to an account in QuickBooks.",
         )
-    if not settings.default_item and settings.missing_item != "create":
+    items = policy.kinds.get(Kind.ITEM)
+    stands_in = items is None or items.only_names is None
+    if not settings.default_item and settings.missing_item != "create" and stands_in:
         yield Finding(
             "warning",
             "items",

@@ -175,10 +175,15 @@ class CompanyConfig(_Section):
             raise ValueError(f"one of the profiles {', '.join(profiles.NAMES)}, or the path of a profile file (.toml)")
         return value
 
+    @property
+    def effective(self) -> Settings:
+        """The settings, with what the profile says where they say nothing."""
+        return profiles.settled(self.profile, self.settings) if self.profile in profiles.NAMES else self.settings
+
     def policy(self) -> Policy:
         """The rules that hold for this company. A profile file is read once, with the configuration."""
         if self.profile in profiles.NAMES:
-            policy = profiles.load(self.profile, self.settings)
+            policy = profiles.load(self.profile, self.effective)
             ways = self.settings.update_policy
             kinds = {kind: updated(each, ways[kind]) if kind in ways else each for kind, each in policy.kinds.items()}
             return msgspec.structs.replace(policy, kinds=kinds)
@@ -202,6 +207,13 @@ class CompanyConfig(_Section):
                 decimal_of(value.amount_ceiling)
             except ValueError:
                 raise ValueError('amount_ceiling as an amount such as "25000.00", or "" for none') from None
+        return value
+
+    @field_validator("settings")
+    @classmethod
+    def _numbers(cls, value: Settings) -> Settings:
+        if value.numbering == "counted" and not value.first_number[-1:].isdecimal():
+            raise ValueError('first_number, which ends in digits, such as "1001" or "INV-0100", to count from')
         return value
 
 

@@ -13,23 +13,25 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from syncd import log
+from syncd.attached import AttachedSource
 from syncd.audit import Auditor
 from syncd.checkup import check_books
 from syncd.clock import Clock
 from syncd.cycle import Cycle, scope_digest
 from syncd.epoch import Witness
-from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, StateError, SyncdError
+from syncd.errors import EXIT_BUSY, ConfigError, IdentityChanged, QboError, StateError, SyncdError
 from syncd.expenses import BillingSource
 from syncd.grant import GrantWatch, StoredGrant, grant_findings, refuse_ended
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
 from syncd.model.lens import Projection
 from syncd.model.records import Kind, Side
-from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
+from syncd.numbering import number_findings
 from syncd.outlook import lens_of
 from syncd.owing import SORTS, oldest, owed
 from syncd.parts import Parts
+from syncd.payables import MADE, PayablesSource
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
 from syncd.presenting import PresentedSource
@@ -40,7 +42,7 @@ from syncd.reconciler.plan import Operation, Plan
 from syncd.reconciler.policy import Limits, Policy
 from syncd.reloading import slots_of
 from syncd.report import AuditReport, CycleReport, CycleRequest
-from syncd.sources.base import Finding, Source
+from syncd.sources.base import FileStore, Finding, Source
 from syncd.sources.registry import open_source
 from syncd.state.store import Store
 from syncd.state.values import OPEN_JOURNAL_STATES, LinkState
@@ -80,6 +82,7 @@ class Engine:
 
         ``epoch_file``: where is noted how far the state has come, where that is not said in ``app``.
         """
+        settings = company.effective
         noted_in = epoch_file or (app.epoch_path if app is not None else None)
 
         def count_reads(number: int) -> None:
@@ -92,20 +95,30 @@ class Engine:
             StoredGrant(store.tokens(company.qbo.environment, company.qbo.realm_id), company.name),
             clock,
             company=company.name,
-            settings=company.settings,
+            settings=settings,
             stop=stop,
             on_read=count_reads,
             metrics=metrics,
         )
 
         source = open_source(company.source)
-        if company.settings.expense_bills and Kind.EXPENSE in source.capabilities():
-            source = BillingSource(
-                source, company.settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
-            )
+        itself: object = source
         rules = company.policy()
-        if rules.contact_emails or company.settings.tax_mode == "line":
-            source = PresentedSource(source, company.settings, contact_emails=rules.contact_emails)
+        if Kind.PURCHASE in rules.kinds and Kind.EXPENSE in source.capabilities():
+            source = PayablesSource(
+                source, settings, partial(_sent_as, store, company.name), lambda: books.facts().home_currency
+            )
+        elif settings.expense_bills and Kind.EXPENSE in source.capabilities():
+            source = BillingSource(
+                source, settings, partial(_billed, store, company.name), lambda: books.facts().home_currency
+            )
+        offered = Kind.ATTACHMENT in rules.kinds and Kind.ATTACHMENT in source.capabilities()
+        if offered and isinstance(itself, FileStore):
+            files = AttachedSource(source, itself, partial(_files_linked, store, company.name))
+            books.take_files_from(files.content)
+            source = files
+        if rules.contact_emails or settings.tax_mode == "line":
+            source = PresentedSource(source, settings, contact_emails=rules.contact_emails)
         policy = _for_source(rules, source, company.limits)
 
         def count(kind: Kind, side: Side, verb: Verb, result: str) -> None:
@@ -114,13 +127,13 @@ class Engine:
         parts = Parts(
             company=company.name,
             policy=policy,
-            settings=company.settings,
+            settings=settings,
             source=source,
             books=books,
             store=store,
             clock=clock,
             stop=stop,
-            scope_digest=scope_digest(policy, company.settings, source),
+            scope_digest=scope_digest(policy, settings, source),
             batch_size=company.qbo.batch_size,
             count=count,
             lease_held=metrics.lease_held.labels(company.name).set,
@@ -226,9 +239,19 @@ class Engine:
         name = pinned.realm_name if pinned is not None else ""
         return [
             *parts.source.check(),
-            *check_books(parts.books, parts.settings, parts.source, pinned_name=name),
+            *check_books(parts.books, parts.settings, parts.source, parts.policy, pinned_name=name),
+            *self._numbers(),
             *grant_findings(self._grant.load(), parts.clock.now()),
         ]
+
+    def _numbers(self) -> list[Finding]:
+        parts = self._parts
+        invoices = parts.source.capabilities().get(Kind.INVOICE)
+        fields = invoices.writable if invoices is not None else frozenset()
+        try:
+            return list(number_findings(parts.company, parts.settings, parts.store, parts.books, fields))
+        except QboError:
+            return []  # said already
 
     def close(self) -> None:
         """Give back connections."""
@@ -319,6 +342,30 @@ def _billed(store: Store, company: str, ids: Collection[str] | None) -> dict[str
     return found
 
 
+def _sent_as(store: Store, company: str, ids: Collection[str]) -> dict[str, Kind]:
+    """Those of these expenses that are purchases or bills in QuickBooks by now, or may be: nobody has heard yet."""
+    found: dict[str, Kind] = {}
+    for kind in sorted(MADE):
+        for link in store.links_by_source(company, kind, ids).values():
+            if link.state is not LinkState.TOMBSTONED:
+                found[link.source_id] = kind
+    for entry in store.open_entries(company):
+        intent = entry.intent
+        if intent.kind in MADE and intent.verb is Verb.CREATE and intent.source_id in ids:
+            found.setdefault(intent.source_id, intent.kind)
+    return found
+
+
+def _files_linked(store: Store, company: str) -> dict[str, bool]:
+    """The files that are in QuickBooks; and those that may be there any moment, which nobody knows yet."""
+    found = dict.fromkeys(store.linked_ids(company, Kind.ATTACHMENT, Side.SOURCE), True)
+    for entry in store.open_entries(company):
+        intent = entry.intent
+        if intent.kind is Kind.ATTACHMENT and intent.verb is Verb.CREATE and intent.source_id not in found:
+            found[intent.source_id] = False
+    return found
+
+
 def _expenses_in(base: Projection) -> frozenset[str]:
     rows = base.get("expenses", ())
     return frozenset(row[0] for row in rows if isinstance(row, tuple))
@@ -327,5 +374,5 @@ def _expenses_in(base: Projection) -> frozenset[str]:
 def _for_source(policy: Policy, source: Source, limits: Limits) -> Policy:
     """The profile, limited to the kinds that this source has. Items need no table: lines may name them."""
     there = source.capabilities().keys()
-    kinds = {kind: rules for kind, rules in policy.kinds.items() if kind in there or SPECS[kind].link_only}
+    kinds = {kind: rules for kind, rules in policy.kinds.items() if kind in there or policy.only_matched(kind)}
     return msgspec.structs.replace(policy, kinds=kinds, limits=limits)

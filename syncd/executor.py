@@ -32,7 +32,7 @@ from syncd.model.writes import (
     SourceWrite,
     Verb,
 )
-from syncd.outbox import Flight, Outbox, Parcel, intent_of
+from syncd.outbox import Flight, Number, Outbox, Parcel, as_they_are, intent_of
 from syncd.ports import BooksWriter, Journal, Progress
 from syncd.reconciler.plan import Operation, Plan
 from syncd.reconciler.reconcile import waves
@@ -80,6 +80,7 @@ class Executor:
         stopping: Callable[[], bool],
         batch_size: int = 30,
         count: Callable[[Kind, Side, Verb, str], None] = lambda *_: None,
+        number: Number = as_they_are,
     ) -> None:
         self._journal = journal
         self._lease = lease
@@ -91,7 +92,14 @@ class Executor:
         self._batch_size = batch_size
         self._count = count
         self._outbox = Outbox(
-            journal=journal, lease=lease, run_id=run_id, books=books, links=links, settler=settler, count=count
+            journal=journal,
+            lease=lease,
+            run_id=run_id,
+            books=books,
+            links=links,
+            settler=settler,
+            count=count,
+            number=number,
         )
         self._returning: list[tuple[Operation, Record | None]] = []
         self._moved_on: set[Slot] = set()
@@ -167,6 +175,7 @@ class Executor:
                     result.held += not operation.wait
                 else:
                     result.applied += 1
+                    result.held += bool(operation.remainder)
                     self._count(operation.kind, operation.side, operation.verb, "done")
             self._settle(tally)
 
@@ -250,7 +259,7 @@ class Executor:
         kept_id = operation.qbo_id
         if operation.undoes:
             kept_id = str(getattr(record, "external_id", ""))
-        elif record is not None and operation.verb in {Verb.CREATE, Verb.UPDATE}:
+        elif record is not None and not operation.alone and operation.verb in {Verb.CREATE, Verb.UPDATE}:
             record = to_source_ids(
                 record,
                 source_id=operation.source_id,

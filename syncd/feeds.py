@@ -10,6 +10,7 @@ import msgspec
 
 from syncd import behind
 from syncd.model.records import Kind, Side
+from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.parts import Parts
 from syncd.reconciler.entries import Rails
@@ -46,21 +47,37 @@ def observe(parts: Parts, request: CycleRequest) -> Observed:
     books, qbo_cursor = None, before.qbo
     if before.qbo is None:
         qbo_cursor = parts.books.server_time()
+        books = _first_look(parts, qbo_cursor)
     else:
-        books = parts.books.changes(before.qbo, sorted(kinds))
+        written = frozenset(kind for kind in kinds if parts.policy.writes(kind))
+        books = parts.books.changes(before.qbo, sorted(kinds), written)
         qbo_cursor = before.qbo if books.unknown else books.cursor
-    sweep = parts.source.needs_keys(before.source) if before.source else frozenset()
+    mark = before.source if _kept(parts) <= {Kind(name) for name in before.counts} else ""
+    sweep = parts.source.needs_keys(mark) if mark else frozenset()
     known = {kind: parts.store.linked_ids(parts.company, kind, Side.SOURCE) for kind in sweep}
-    changes = parts.source.changes(before.source, known)
+    changes = parts.source.changes(mark, known)
     horizon = _FAR if request.every_dirty else parts.clock.now()
     dirty = parts.store.dirty(parts.company, horizon)
     if books is not None and not request.every_dirty:
         dirty = _with_waiting(parts, dirty, books)
     if dirty or _has_news(changes, books):
         behind.check(parts)
-    counts = {kind.value: count for kind, count in changes.counts.items()}
+    counts = {kind.value: changes.counts.get(kind, 0) for kind in sorted(_kept(parts))}
     cursors = Cursors(qbo=qbo_cursor, source=changes.watermark, counts=counts)
     return Observed(changes=changes, books=books, dirty=dirty, cursors=cursors, before=before)
+
+
+def _first_look(parts: Parts, now: datetime) -> BooksChanges | None:
+    """What a company that is new gets from QBO besides what is looked for one by one: all of some kinds (V-17)."""
+    kinds = [kind for kind, rules in parts.policy.kinds.items() if rules.at_first]
+    return parts.books.everything(kinds, now) if kinds else None
+
+
+def _kept(parts: Parts) -> frozenset[Kind]:
+    """The kinds of the source that are kept in agreement. One that was not so the last time (a setting was switched on)
+    has rows that no feed will mention: then the source is read as if for the first time."""
+    there = parts.source.capabilities().keys()
+    return frozenset(kind for kind in parts.policy.kinds if kind in there and not parts.policy.only_matched(kind))
 
 
 def _has_news(changes: SourceChanges, books: BooksChanges | None) -> bool:
@@ -71,10 +88,13 @@ def _has_news(changes: SourceChanges, books: BooksChanges | None) -> bool:
 
 def _with_waiting(parts: Parts, due: list[Dirty], books: BooksChanges) -> list[Dirty]:
     """Where new records of a kind may be brought into the source, those of the source that wait come along although
-    their time has not come: one of them may be the same, and it must not come into being twice."""
+    their time has not come: one of them may be the same, and it must not come into being twice. So does what may have
+    waited for a record that changed in QBO."""
     policy = parts.policy
     importable = {k for k, rules in policy.kinds.items() if rules.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE}
     kinds = {kind for kind in importable if books.records.get(kind)}
+    if parts.settings.tax_mode == "none":  # tax that was added there is room for what was held back (C-B4)
+        kinds |= {kind for kind in policy.kinds if any(books.records.get(needed) for needed in SPECS[kind].needs)}
     if not kinds:
         return due
     waiting = parts.store.dirty(parts.company, _FAR)

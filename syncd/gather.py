@@ -17,7 +17,7 @@ from syncd.lookup import LookUp
 from syncd.model.facts import Settings
 from syncd.model.lens import Lens, differing
 from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Unknown
-from syncd.model.records import Client, Kind, Record, Side, State, Vendor
+from syncd.model.records import Kind, Record, Side
 from syncd.model.references import (
     is_plainly,
     pending,
@@ -26,6 +26,7 @@ from syncd.model.spec import SPECS
 from syncd.needs import Needs
 from syncd.reconciler.entries import Entry, Known
 from syncd.reconciler.policy import Policy
+from syncd.reconciler.sight import is_void
 from syncd.scene import Scene
 from syncd.seen import BooksChanges, BooksReader, Gathered, Seen, Slot, candidates_of, counterpart_of
 from syncd.sources.base import Source, SourceChanges
@@ -153,6 +154,7 @@ class Gatherer:
 
     def _take_dirty(self, dirty: Sequence[Dirty]) -> None:
         slots = [(d.kind, d.source_id, d.qbo_id) for d in dirty if d.kind in self._policy.kinds]
+        tried = frozenset(record_name(d.kind, d.source_id, d.qbo_id) for d in dirty if d.attempts)
         slots += [slot for slot in (*self._words, *self._asked) if slot[0] in self._policy.kinds]
         asked = {record_name(d.kind, d.source_id, d.qbo_id): d.asked for d in dirty if d.asked}
         asked |= {record_name(*slot): word for slot, word in self._asked.items()}
@@ -165,6 +167,7 @@ class Gatherer:
                 # What is noted of a record of the source may name a look-alike in QBO: that is no pair.
                 slot = self._scene.slot(kind, source_id=source_id, qbo_id="" if source_id else qbo_id)
                 self._scene.seen[slot].forced = True
+                self._scene.seen[slot].tried = record_name(kind, source_id, qbo_id) in tried
                 self._scene.seen[slot].asked = asked.get(record_name(kind, source_id, qbo_id), "")
 
     def _narrow(self) -> None:
@@ -225,9 +228,7 @@ class Gatherer:
             if not self._policy.kinds[kind].flows_in(record):
                 return False
             return not differing(self._lens.source(kind, record, self._resolve), link.source_base)
-        if getattr(record, "state", State.LIVE) is State.VOID or (
-            isinstance(record, Client | Vendor) and not record.active
-        ):
+        if is_void(record, self._policy.kinds[kind]):
             return False
         return not differing(self._lens.qbo(kind, record), link.qbo_base)
 
@@ -324,6 +325,7 @@ class Gatherer:
             asked=asked,
             claimed=self._look.claimed.get(slot, ""),
             undone=undone,
+            tried=seen.tried,
             pushed=bool(seen.asked),
             mail=_MAIL.get(seen.asked, ""),
         )

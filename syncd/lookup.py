@@ -9,8 +9,8 @@ import msgspec
 from syncd.links import LinkBook
 from syncd.model.facts import Settings
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unknown
-from syncd.model.records import UNSET, CreditApplication, Kind, Record
-from syncd.model.references import claimed_id, mapped_name, party
+from syncd.model.records import UNSET, CreditApplication, CreditNote, Invoice, Kind, Payment, Record
+from syncd.model.references import billed_to, claimed_id, mapped_name, party
 from syncd.model.spec import DEFAULT_KEY, SPECS
 from syncd.model.values import name_key
 from syncd.model.writes import Refused
@@ -85,7 +85,11 @@ class LookUp:
         named = getattr(record, "name", "")
         if named:
             return msgspec.structs.replace(record, name=mapped_name(kind, named, self._settings))
-        return in_qbo_ids(record, self._known_in_qbo)
+        probe = in_qbo_ids(record, self._known_in_qbo)
+        if isinstance(record, Invoice | CreditNote | Payment | CreditApplication) and record.project:
+            customer = self._known_in_qbo(*billed_to(record, self._settings))
+            return msgspec.structs.replace(probe, client=customer)
+        return probe
 
     def _known_in_qbo(self, kind: Kind, source_id: str) -> str:
         found = self._resolve(kind, source_id)

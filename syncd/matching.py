@@ -224,13 +224,13 @@ class Proposer:
         ours = []
         for sheet in self._ours.get(kind, ()):
             client = sheet.paper.client
-            paper = msgspec.structs.replace(sheet.paper, client=self._resolve(Kind.CLIENT, client))
-            shown = self._with_party(sheet.shown, client)
+            paper = msgspec.structs.replace(sheet.paper, client=self._resolve(_party_of(kind), client))
+            shown = self._with_party(kind, sheet.shown, client)
             ours.append(msgspec.structs.replace(sheet, paper=paper, shown=shown))
         theirs = []
         for record in self._books(kind):
             sheet = self._sheet(kind, record, self._lens.qbo(kind, record))
-            shown = self._with_party(sheet.shown, f"qbo:{sheet.paper.client}")
+            shown = self._with_party(kind, sheet.shown, f"qbo:{sheet.paper.client}")
             theirs.append(msgspec.structs.replace(sheet, shown=shown))
         return proposals.of_documents(kind, ours, theirs)
 
@@ -238,17 +238,23 @@ class Proposer:
         """What a document is recognised by. The client in it has the id of the document's own side."""
         (day,) = dates_of(record)
         total, currency = _text(seen, "total") or str(amount_of(record)), self._lens.currency(record)
-        paper = Paper(_text(seen, "number"), _text(seen, "client"), day, values.decimal_of(total), currency)
+        whose = _text(seen, _party_of(kind).value)
+        paper = Paper(_text(seen, "number"), whose, day, values.decimal_of(total), currency)
         shown = f"{label(record)}, {day.isoformat()}, {total} {currency}"
         return Sheet(record.id, paper, shown, claimed_id(kind, record, self._settings))
 
-    def _with_party(self, shown: str, client: str) -> str:
-        name = self._parties.get((Kind.CLIENT, client), "")
+    def _with_party(self, kind: Kind, shown: str, client: str) -> str:
+        name = self._parties.get((_party_of(kind), client), "")
         return f"{shown}, {name}" if name else shown
 
     def _resolve(self, kind: Kind, source_id: str) -> str:
         """QBO's id of a record that is linked, or certainly will be."""
         return self._linked.get((kind, source_id), "") or self._matched.get((kind, source_id), "")
+
+
+def _party_of(kind: Kind) -> Kind:
+    """Whose documents of a kind are: a client's, or a vendor's."""
+    return Kind.VENDOR if "vendor" in SPECS[kind].fields else Kind.CLIENT
 
 
 def _as_it_is(_kind: Kind, reference: str) -> str:

@@ -10,13 +10,23 @@ from syncd.links import LinkBook
 from syncd.model.facts import Settings
 from syncd.model.observations import Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.references import amount_of, is_name, names_in, party, qbo_references, references, stand_in
+from syncd.model.references import (
+    amount_of,
+    is_name,
+    mapped_name,
+    names_in,
+    party,
+    qbo_references,
+    references,
+    stand_in,
+)
 from syncd.model.spec import SPECS
+from syncd.model.values import name_key
 from syncd.namesakes import namesakes
 from syncd.reconciler.policy import Answer, Case, Owner, Policy
 from syncd.scene import Scene
 from syncd.seen import BooksReader, Seen, Slot
-from syncd.sources.base import Source
+from syncd.sources.base import Source, WithFiles
 
 Name = tuple[Kind, str]
 """A record by one side's id."""
@@ -38,11 +48,35 @@ class Needs:
 
     def bring(self) -> None:
         """Read what is missing into the scene."""
+        self._bring_along()
         self._bring_imported()
         self._bring_twins()
+        self._bring_same_names()
         self._bring_namesakes()
         self._bring_needed()
         self._bring_unsettled()
+
+    # ---- what belongs to records that are looked at
+
+    def _bring_along(self) -> None:
+        """Files of the documents that are looked at: they go to QBO with them, and leave it with them."""
+        kinds = [kind for kind in self._policy.kinds if SPECS[kind].along]
+        if not kinds or not isinstance(self._source, WithFiles):
+            return
+        owners = {
+            (kind, source_id)
+            for (kind, source_id, _), seen in self._scene.seen.items()
+            if source_id and kind in SPECS[kinds[0]].needs and seen.source is not None
+        }
+        found = self._source.files_of(sorted(owners)) if owners else {}
+        for kind in kinds:
+            self._scene.load(kind, source_ids=found)
+            for source_id, observation in found.items():
+                seen = self._scene.seen[self._scene.slot(kind, source_id=source_id)]
+                seen.source = seen.source or observation
+            slots = [slot for slot, seen in self._scene.seen.items() if slot[0] is kind and seen.link is not None]
+            self._scene.read_books(kind, [slot for slot in slots if self._scene.seen[slot].qbo is None])
+        self._scene.load_references()
 
     # ---- what records of QBO refer to
 
@@ -68,6 +102,24 @@ class Needs:
                 if not self._links.to_qbo(kind, each.record.id) and not self._was_read(kind, each.record.id):
                     self._scene.seen[self._scene.slot(kind, source_id=each.record.id)].source = each
         self._scene.load_references(Side.SOURCE)
+
+    def _bring_same_names(self) -> None:
+        """Records of the source called like one of QBO's that could not be brought in before, and is to be now: people
+        may have entered it by themselves meanwhile."""
+        names: dict[Kind, set[str]] = defaultdict(set)
+        for (kind, source_id, _), seen in self._scene.seen.items():
+            waits = seen.tried and seen.link is None and not source_id and self._policy.kinds[kind].at_first
+            if waits and isinstance(seen.qbo, Present):
+                names[kind].add(name_key(getattr(seen.qbo.record, "name", "")))
+        for kind, wanted in names.items():
+            for each in self._source.scan(kind):
+                if isinstance(each, Present) and self._called(kind, each.record) in wanted:
+                    self._scene.load(kind, source_ids=[each.record.id])
+                    here = self._scene.seen[self._scene.slot(kind, source_id=each.record.id)]
+                    here.source = here.source or each
+
+    def _called(self, kind: Kind, record: Record) -> str:
+        return name_key(mapped_name(kind, getattr(record, "name", ""), self._settings))
 
     def _bring_namesakes(self) -> None:
         """Items and payment methods of the source that records of QBO name, and that nothing is linked with so far."""
@@ -180,7 +232,7 @@ class Needs:
             for side, named in ((Side.SOURCE, references), (Side.QBO, qbo_references))
             for record in self._scene.records(side)
             for kind, reference in named(record)
-            if kind in self._policy.kinds and not SPECS[kind].link_only
+            if kind in self._policy.kinds and not self._policy.only_matched(kind)
         }
 
     def _read_both(self, kind: Kind, side: Side, ids: list[str]) -> None:

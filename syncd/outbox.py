@@ -15,14 +15,23 @@ import msgspec
 from syncd.links import LinkBook
 from syncd.model.lens import differing
 from syncd.model.observations import Problem
-from syncd.model.records import Kind, Side
+from syncd.model.records import Invoice, Kind, Record, Side
 from syncd.model.references import is_name
+from syncd.model.spec import SPECS
 from syncd.model.writes import Outcome, Verb, WireWrite
 from syncd.ports import BooksWriter, Journal
 from syncd.qbo.codec import Unencodable
 from syncd.reconciler.plan import Operation
 from syncd.settling import Settler, Tally
 from syncd.state.values import Intent, JournalEntry, JournalState, Lease
+
+Number = Callable[[Sequence[Operation]], tuple[list[Operation], list[tuple[Operation, Problem]]]]
+"""Gives numbers to what is to have one; and tells what cannot get one, and why."""
+
+
+def as_they_are(operations: Sequence[Operation]) -> tuple[list[Operation], list[tuple[Operation, Problem]]]:
+    """Nothing gets a number."""
+    return list(operations), []
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -52,7 +61,9 @@ class Outbox:
         links: LinkBook,
         settler: Settler,
         count: Callable[[Kind, Side, Verb, str], None],
+        number: Number = as_they_are,
     ) -> None:
+        self._number = number
         self._journal = journal
         self._lease = lease
         self._run_id = run_id
@@ -65,20 +76,25 @@ class Outbox:
     def prepare(self, chunk: Sequence[Operation], raw: Mapping[tuple[Kind, str], bytes]) -> tuple[Parcel | None, int]:
         """Intend and encode: what can be sent (``None`` where nothing is left), and how many could not and are held."""
         chunk = [self._addressed(operation) for operation in chunk]
+        ready, numberless = self._number(chunk)
         entries = self._journal.intend(
-            self._lease, [intent_of(self._run_id, o, pre_image=raw.get((o.kind, o.qbo_id), b"")) for o in chunk]
+            self._lease, [intent_of(self._run_id, o, pre_image=raw.get((o.kind, o.qbo_id), b"")) for o in ready]
         )
         operations: list[Operation] = []
         writes: list[WireWrite] = []
         tally = Tally()
-        for operation, entry in zip(chunk, entries, strict=True):
+        for operation, problem in numberless:
+            self._hold(tally, operation, (problem,))
+        for operation, entry in zip(ready, entries, strict=True):
             try:
                 writes.append(self._encode(operation, entry, raw))
                 operations.append(operation)
             except Unencodable as error:
                 self._unencodable(tally, operation, entry.id, error.problems)
         self._settle(tally)
-        return Parcel(operations, _as_batch(writes)) if writes else None, len(chunk) - len(writes)
+        if writes and not SPECS[chunk[0].kind].alone:
+            writes = _as_batch(writes)
+        return Parcel(operations, writes) if writes else None, len(chunk) - len(writes)
 
     def launch(self, parcel: Parcel | None) -> Flight | None:
         """Mark as sent, durably, and let it go."""
@@ -128,7 +144,7 @@ class Outbox:
         return self._books.encode(
             operation.kind,
             operation.verb,
-            operation.record,
+            _with_number(operation),
             qbo_id=operation.qbo_id,
             fields=operation.fields,
             raw=raw.get((operation.kind, operation.qbo_id), b""),
@@ -142,8 +158,20 @@ class Outbox:
         text = "; ".join(problem.text for problem in problems)
         self._settler.closed(tally, operation, journal_id, JournalState.ABANDONED, text[:500])
         tally.dirty.clear()
+        self._hold(tally, operation, problems)
+
+    def _hold(self, tally: Tally, operation: Operation, problems: tuple[Problem, ...]) -> None:
+        text = "; ".join(problem.text for problem in problems)
         self._settler.hold(tally, msgspec.structs.replace(operation, problems=problems), reason=text)
         self._count(operation.kind, operation.side, operation.verb, "held")
+
+
+def _with_number(operation: Operation) -> Record | None:
+    """What is sent: with the number that was counted for it."""
+    record = operation.record
+    if operation.given and isinstance(record, Invoice):
+        return msgspec.structs.replace(record, number=operation.given)
+    return record
 
 
 def by_its_own_id(kind: Kind, reference: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from syncd.errors import QboRefused
 from syncd.feeds import Observed, observe, rails
 from syncd.gather import Gatherer
@@ -14,9 +16,11 @@ from syncd.model.lens import Lens
 from syncd.model.records import Kind, Side
 from syncd.model.references import NAMED
 from syncd.model.spec import SPECS
+from syncd.paidmarks import payments_on
 from syncd.parts import Parts
 from syncd.reconciler.entries import SideCapability, View
 from syncd.report import CycleRequest
+from syncd.rooms import Rooms
 from syncd.seen import Gathered, Slot
 from syncd.state.values import Company
 
@@ -26,10 +30,17 @@ if TYPE_CHECKING:
 
 def lens_of(parts: Parts, facts: BooksFacts) -> Lens:
     """The lens of a company: what its source holds, put beside what QBO is set to."""
-    held = {kind: capability.fields for kind, capability in parts.source.capabilities().items()}
+    held = {kind: c.fields - _unwanted(parts, kind) for kind, c in parts.source.capabilities().items()}
     for kind in NAMED:
         held.setdefault(kind, frozenset({"name"}))
     return Lens(held, facts, parts.settings)
+
+
+def _unwanted(parts: Parts, kind: Kind) -> frozenset[str]:
+    """The marks of a kind that the profile does not keep in agreement, and what else it leaves out."""
+    policy = parts.policy.kinds.get(kind)
+    marks = frozenset(SPECS[kind].marks)
+    return marks if policy is None else (marks - policy.marks) | policy.left_out
 
 
 def look_out(
@@ -61,6 +72,8 @@ def look_out(
         undone=lambda: parts.store.undone(parts.company),
     )
     gathered = gatherer.gather(observed.changes, observed.books, observed.dirty)
+    rooms = Rooms(parts.books, links, parts.policy, parts.settings)
+    gathered = msgspec.structs.replace(gathered, entries=rooms.fit(gathered.entries))
     capabilities = capabilities_of(parts)
     if any(capability.mode == "worklist" for capability in capabilities.values()):
         gatherer.load_names()
@@ -80,6 +93,9 @@ def look_out(
         defaults=defaults,
         no_default=no_default,
         label_of=links.label,
+        first=observed.before.qbo is None,
+        today=parts.clock.now().date(),
+        payments=payments_on(parts, links, gathered.entries),
     )
     return view, gathered, observed
 

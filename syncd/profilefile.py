@@ -16,7 +16,7 @@ from syncd.profiles.words import FORMS, KINDS, PARTIES, ProfileWords
 SUFFIX = ".toml"
 """What tells the path of a profile file from the name of a profile that syncd ships."""
 
-_TICKED = frozenset({Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT})
+_TICKED = frozenset({Kind.ESTIMATE, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT})
 """Kinds whose records have the boxes "save to QuickBooks" and "remove from QuickBooks"."""
 _IMPORTED: Mapping[Kind, frozenset[str]] = {
     Kind.PAYMENT: frozenset({"import"}),

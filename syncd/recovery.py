@@ -15,7 +15,7 @@ is an edit like any other, and its record is looked at once more.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -48,6 +48,8 @@ from syncd.state.values import JournalEntry, JournalState, Lease
 
 _COMPUTED = frozenset({"lines", "discount", "tax"})
 """What QBO may have answered in another shape than it was sent; the total tells whether it is the same."""
+TRAVELS = timedelta(minutes=10)
+"""So long a request that was sent may still arrive: QuickBooks gives up after two minutes, and clocks differ."""
 UNTOUCHED = "0"
 """The SyncToken of a QBO record that nobody changed since it was made (entities.md 1.1)."""
 
@@ -97,7 +99,9 @@ class Recovery:
         links: LinkBook,
         lens: Lens,
         settler: Settler,
+        now: datetime,
     ) -> None:
+        self._now = now
         self._journal = journal
         self._lease = lease
         self._run_id = run_id
@@ -169,6 +173,7 @@ class Recovery:
             qbo_id=intent.qbo_id,
             batch_request_id=intent.batch_request_id,
             batch_item_id=intent.batch_item_id,
+            file=intent.source_id if SPECS[intent.kind].along and intent.verb is Verb.CREATE else "",
         )
 
     def _created(self, entry: JournalEntry, operation: Operation) -> Outcome:
@@ -182,7 +187,10 @@ class Recovery:
             return Done(after=mine[0], moved_on=mine[0].version != UNTOUCHED)
         if len(mine) > 1:
             return InDoubt(f"{len(mine)} records in QuickBooks could be the one that was sent")
-        return self._books.send([write])[0]
+        outcome = self._books.send([write])[0]
+        if write.file and isinstance(outcome, Conflict) and self._now - (entry.sent_at or entry.created_at) < TRAVELS:
+            return InDoubt("its content changed since, and what was sent before may still arrive")
+        return outcome
 
     def _links_other(self, operation: Operation, candidate: Present) -> bool:
         self._links.load_refs([(operation.kind, candidate.record.id)], Side.QBO)

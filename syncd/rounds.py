@@ -13,6 +13,7 @@ from syncd.links import LinkBook, record_name
 from syncd.model.facts import BooksFacts
 from syncd.model.observations import Present
 from syncd.model.records import Kind
+from syncd.numbering import Numbers
 from syncd.outlook import lens_of, look_out
 from syncd.parts import Parts
 from syncd.ports import Progress
@@ -74,6 +75,7 @@ class Rounds:
     def __init__(self, parts: Parts, run: Run) -> None:
         self._parts = parts
         self._run = run
+        self._numbers = Numbers(parts.company, parts.settings, parts.store, parts.books)
 
     def go(self, company: Company) -> CycleReport:
         """Everything, from the writes that an earlier run left open to the report."""
@@ -101,6 +103,7 @@ class Rounds:
             links=run.links,
             lens=lens_of(parts, run.facts),
             settler=self._settler(),
+            now=parts.clock.now(),
         )
         return recovery.run(entries)
 
@@ -215,6 +218,7 @@ class Rounds:
             stopping=run.stopping,
             batch_size=min(parts.batch_size, parts.books.batch_size),
             count=parts.count,
+            number=self._numbers.give,
         )
         applied = executor.apply(plan, raw=gathered.raw, current=gathered.current, progress=run.progress)
         applied.remarks = settler.remarks

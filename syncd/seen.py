@@ -70,6 +70,7 @@ class Seen(msgspec.Struct):
     qbo: Observation | None = None
     link: Link | None = None
     forced: bool = False
+    tried: bool = False
     asked: str = ""
 
 

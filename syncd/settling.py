@@ -15,8 +15,8 @@ from syncd.model.records import Kind, Record, Side
 from syncd.model.references import pending
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, UNCLEAR, Verb
-from syncd.reconciler.base import advance, as_written, untellable
-from syncd.reconciler.cases import ACTIONS
+from syncd.reconciler.base import advance, as_written, unmarked, untellable
+from syncd.reconciler.cases import actions
 from syncd.reconciler.explain import show
 from syncd.reconciler.plan import Operation
 from syncd.reconciler.policy import Case
@@ -102,8 +102,14 @@ class Settler:
             return
         link = self._state_link(operation)
         self._put(tally, link)
-        tally.clean.append(operation.key)
-        tally.unheld.append(operation.key)
+        if operation.remainder:
+            self._wait_for_more(tally, operation, link)
+        elif operation.writes_back or _mark_open(operation, link):
+            self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
+            tally.unheld.append(operation.key)
+        else:
+            tally.clean.append(operation.key)
+            tally.unheld.append(operation.key)
         tally.history.append(self._event(operation, DONE, before={}, after=link.source_base))
         if operation.mails:
             self.again(tally, operation, "QuickBooks has yet to mail it", at_once=True, asked="mail")
@@ -115,7 +121,9 @@ class Settler:
         )
         if state is not LinkState.LINKED and known is not None:
             return msgspec.structs.replace(known, state=state, source_version=operation.expected_source)
-        source = operation.source_base or self._source_projection(operation)
+        source, qbo = operation.source_base or self._source_projection(operation), operation.qbo_base
+        if known is None:
+            source, qbo = unmarked(operation.kind, source, qbo)
         return Link(
             company=self._company,
             kind=operation.kind,
@@ -125,7 +133,7 @@ class Settler:
             source_version=operation.expected_source,
             qbo_version=operation.expected_qbo,
             source_base=source,
-            qbo_base=operation.qbo_base,
+            qbo_base=qbo,
             accepted=operation.accepted,
             created_by=known.created_by if known is not None else None,
             label=operation.label,
@@ -139,6 +147,8 @@ class Settler:
             self._remark(operation, reason)
             return
         known = self._links.link(operation.kind, operation.source_id)
+        if operation.heard:
+            tally.unheld.append(operation.key)
         if not operation.wait or operation.blocked_by:
             tally.held.append(
                 Held(
@@ -153,7 +163,7 @@ class Settler:
                     source_value=operation.source_base,
                     qbo_value=operation.qbo_base,
                     base_value=known.source_base if known is not None else {},
-                    actions=("retry", *ACTIONS.get(Case(case), ()), "ignore"),
+                    actions=("retry", *actions(Case(case), operation.kind), "ignore"),
                 )
             )
         self.again(tally, operation, reason)
@@ -193,6 +203,8 @@ class Settler:
         ``edited``: people may have changed the record before ``after`` was read."""
         note = left_at(after.version) if isinstance(after, Present) else ""
         tally.outcomes.append(JournalOutcome(journal_id, JournalState.CONFIRMED, note=note, tid=tid))
+        if operation.alone:
+            return self._on_its_own(tally, operation, journal_id, after)
         known = self._link_of(operation)
         if operation.undoes:
             return self._undone(tally, operation, known, journal_id, after, tid)
@@ -219,6 +231,8 @@ class Settler:
             )
             if variance:
                 self._variance(tally, operation, link, variance)
+            elif operation.remainder:
+                self._wait_for_more(tally, operation, link)
         self._end_predecessor(tally, operation, link)
         self._put(tally, link)
         keys = {operation.key, (operation.kind, link.source_id, link.qbo_id)}
@@ -228,7 +242,7 @@ class Settler:
             tally.unheld.extend(sorted(keys))  # whatever it waited for, it was written now
         if kept:
             self.again(tally, operation, f"{', '.join(sorted(kept))} was written and is as it was before")
-        elif operation.writes_back or apart:
+        elif operation.writes_back or apart or _mark_open(operation, link):
             # Not done yet, and a stop at this very moment must not make it forgotten: no feed will mention it again.
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
         elif not held:
@@ -236,6 +250,15 @@ class Settler:
         if operation.mails:
             self.again(tally, operation, "QuickBooks has yet to mail it", at_once=True, asked="mail")
         return link
+
+    def _on_its_own(self, tally: Tally, operation: Operation, journal_id: str, after: Present | Absent) -> Link:
+        """A record that was entered in the source, or removed from it, on somebody's behalf: looked at next, like any
+        other that people entered or removed."""
+        source_id = after.record.id if isinstance(after, Present) else operation.source_id
+        of = msgspec.structs.replace(operation, source_id=source_id)
+        self.again(tally, of, "it was entered or removed on somebody's behalf", at_once=True)
+        tally.history.append(self._event(of, DONE, before={}, journal_id=journal_id))
+        return Link(self._company, operation.kind, source_id, operation.qbo_id, label=operation.label)
 
     @staticmethod
     def _still_apart(link: Link) -> bool:
@@ -252,7 +275,9 @@ class Settler:
 
     def _removed(self, operation: Operation, known: Link | None) -> Link:
         if known is not None:
-            return msgspec.structs.replace(known, state=LinkState.TOMBSTONED)
+            # What is inactive on both sides may be made active again, and is the same then.
+            kept = operation.verb is Verb.DEACTIVATE and operation.source_base
+            return msgspec.structs.replace(known, state=LinkState.ORPHANED if kept else LinkState.TOMBSTONED)
         return Link(
             company=self._company,
             kind=operation.kind,
@@ -298,6 +323,10 @@ class Settler:
             written=written,
             accepted=frozenset(known.accepted) if known is not None and not fresh else frozenset(),
         )
+        halves, first = (settled.source, settled.qbo), fresh or known is None
+        if first:
+            halves = unmarked(kind, *halves)
+        open_still = {*operation.writes_back, *operation.awaits, *(SPECS[kind].marks if first else ())}
         link = Link(
             company=self._company,
             kind=kind,
@@ -306,9 +335,9 @@ class Settler:
             state=LinkState.LINKED,
             source_version=source_version,
             qbo_version=qbo_version,
-            source_base=settled.source,
-            qbo_base=settled.qbo,
-            accepted=tuple(sorted(settled.accepted - {*operation.writes_back, *operation.awaits})),
+            source_base=halves[0],
+            qbo_base=halves[1],
+            accepted=tuple(sorted(settled.accepted - open_still)),
             created_by=operation.side if fresh else known.created_by if known is not None else None,
             label=operation.label,
         )
@@ -328,6 +357,17 @@ class Settler:
             qbo_base=link.qbo_base,
         )
         self.hold(tally, held, case=Case.DRIFT.value, reason=f"after the write the amounts do not agree: {parts}")
+
+    def _wait_for_more(self, tally: Tally, operation: Operation, link: Link) -> None:
+        """What was done is not all of it: the rest is listed, and looked at again."""
+        rest = msgspec.structs.replace(
+            operation,
+            source_id=link.source_id,
+            qbo_id=link.qbo_id,
+            source_base=link.source_base,
+            qbo_base=link.qbo_base,
+        )
+        self.hold(tally, rest, case=Case.BLOCKED.value, reason=operation.remainder)
 
     def _undone(
         self,
@@ -437,6 +477,17 @@ class Settler:
             tid=tid,
             run_id=self._run_id,
         )
+
+
+def _mark_open(operation: Operation, link: Link) -> bool:
+    """Whether a side has a mark that the base does not know of yet: that is yet to be seen to."""
+    sides = ((operation.source_base, link.source_base), (operation.qbo_base, link.qbo_base))
+    return link.state is LinkState.LINKED and any(
+        said[name] != base[name]
+        for said, base in sides
+        for name in SPECS[link.kind].marks
+        if name in said and name in base
+    )
 
 
 def _kept(

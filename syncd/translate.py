@@ -8,15 +8,20 @@ import msgspec
 
 from syncd.model.records import (
     Allocation,
+    Attachment,
     Bill,
     CreditApplication,
     CreditNote,
     CreditUse,
+    Estimate,
     Form,
     Invoice,
     Kind,
     Line,
     Payment,
+    Project,
+    Purchase,
+    PurchaseOrder,
     Record,
 )
 from syncd.model.references import is_name, item_key
@@ -35,7 +40,7 @@ def to_source_ids(
     """
     record = msgspec.structs.replace(_documents(record, to_source), id=source_id)
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return msgspec.structs.replace(record, lines=_lines(record.lines, current, to_source, to_qbo))
         case Payment():
             method = record.method if isinstance(record.method, str) else ""
@@ -53,7 +58,7 @@ def in_qbo_ids(record: Record, to_qbo: ToSide) -> Record:
 def _documents(record: Record, other: ToSide) -> Record:
     """Parties and other documents by the ids of the other side."""
     match record:
-        case Invoice() | CreditNote():
+        case Project() | Invoice() | Estimate() | CreditNote():
             return msgspec.structs.replace(record, client=other(Kind.CLIENT, record.client))
         case Payment():
             used = tuple(CreditUse(other(Kind.CREDIT_NOTE, part.credit_note), part.amount) for part in record.credits)
@@ -70,8 +75,10 @@ def _documents(record: Record, other: ToSide) -> Record:
                 credit_note=other(Kind.CREDIT_NOTE, record.credit_note),
                 allocations=_allocations(record.allocations, other),
             )
-        case Bill():
-            return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor))
+        case Bill() | Purchase() | PurchaseOrder():
+            return msgspec.structs.replace(record, vendor=other(Kind.VENDOR, record.vendor) if record.vendor else "")
+        case Attachment() if record.owner_kind:
+            return msgspec.structs.replace(record, owner=other(Kind(record.owner_kind), record.owner))
         case _:
             return record
 
@@ -84,7 +91,7 @@ def _lines(lines: tuple[Line, ...], current: Record | None, to_source: ToSide, t
     known: dict[tuple[str, object], Line] = {}
     by_item: dict[str, Line] = {}
     alike: dict[tuple[object, object], Line] = {}
-    there: Form | None = current if isinstance(current, Invoice | CreditNote) else None
+    there: Form | None = current if isinstance(current, Invoice | Estimate | CreditNote) else None
     for line in there.lines if there is not None else ():
         qbo_item = to_qbo(Kind.ITEM, item_key(line))
         known.setdefault((qbo_item, line.description), line)

@@ -14,7 +14,7 @@ from syncd.feeds import Observed, rails
 from syncd.links import LinkBook, record_name
 from syncd.model.lens import Projection
 from syncd.model.observations import Absent, Observation, Present, Unknown
-from syncd.model.records import Bill, CreditNote, Invoice, Kind, Payment, Record, Side
+from syncd.model.records import Bill, CreditNote, Form, Invoice, Kind, Payment, Record, Side
 from syncd.model.references import ZERO, Reference, pending, qbo_references, references
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
@@ -382,6 +382,6 @@ def _paid(record: Record | None) -> Decimal:
 def _with_code(record: Record) -> Record:
     """A form of QBO's names its tax code by the id, which the settings would take for a name."""
     code = getattr(record, "tax_code", "")
-    if isinstance(record, Invoice | CreditNote) and isinstance(code, str) and code:
+    if isinstance(record, Form) and isinstance(code, str) and code:
         return msgspec.structs.replace(record, tax_code=f"id:{code}")
     return record

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from syncd import __version__
-from syncd.cli import books, connect, history, match, queue, relink, repair, service, setup, undo, work
+from syncd.cli import books, connect, history, match, queue, records, relink, repair, service, setup, undo, work
 from syncd.errors import EXIT_UNEXPECTED, SyncdError
 
 EXIT_USAGE = 64
@@ -34,7 +34,7 @@ def cli() -> None:
     """Keep a business system and QuickBooks Online in agreement, in both directions."""
 
 
-for _module in (setup, connect, match, work, undo, repair, relink, books, queue, history, service):
+for _module in (setup, connect, match, work, undo, repair, relink, books, queue, records, history, service):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import click
 
 KINDS = (
-    *("item", "tax_code", "payment_method", "category", "client", "project", "vendor", "invoice", "credit_note"),
-    *("payment", "credit_application", "expense", "bill"),
+    *("item", "tax_code", "payment_method", "category", "client", "project", "vendor", "estimate", "invoice"),
+    *("credit_note", "payment", "credit_application", "expense", "bill"),
+    *("purchase", "purchase_order", "attachment"),
 )
 """Values of ``Kind`` (spelt out: the model is not loaded for ``--help``; a test compares the two)."""
 SIDES = ("source", "qbo")

@@ -11,7 +11,12 @@ from pathlib import Path
 import click
 
 DEFAULT_DIRECTORY = Path(".demo")
-STORIES: Mapping[str, str] = {"ruddr": "syncd.demo.story"}
+STORIES: Mapping[str, str] = {
+    "ruddr": "syncd.demo.story",
+    "billdr": "syncd.demo.builder",
+    "ravetree": "syncd.demo.agency",
+    "onedesk": "syncd.demo.desk",
+}
 """By profile, the module with its ``Story`` and its ``SCENERY``."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from importlib import import_module
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,27 @@ from syncd.sources.sql import layout
 from syncd.sources.sql.engine import url_of
 
 Row = dict[str, Any]
+
+
+class Sample:
+    """Rows of the reference schema, collected and then written all at once."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Row]] = {}
+
+    def add(self, table: sa.Table, **columns: Any) -> int:
+        """One more row; its id, counted from 1."""
+        rows = self._rows.setdefault(table.name, [])
+        rows.append({"id": len(rows) + 1, **columns})
+        return len(rows)
+
+    def rows(self, table: sa.Table) -> list[Row]:
+        """What a table will hold."""
+        return self._rows.get(table.name, [])
+
+    def insert(self, engine: sa.Engine) -> None:
+        """Write everything to an empty database with the reference schema."""
+        insert_all(engine, ((table, self.rows(table)) for table in layout.metadata.sorted_tables))
 
 
 def fill(config: SqlSourceConfig, profile: str) -> int:
@@ -46,8 +68,9 @@ def insert_all(engine: sa.Engine, tables: Iterable[tuple[sa.Table, list[Row]]]) 
     exact_text = engine.dialect.name == "sqlite"
     with engine.begin() as connection:
         for table, rows in tables:
-            if rows:
-                connection.execute(table.insert(), [_as_text(row) for row in rows] if exact_text else rows)
+            told = [_as_text(row) for row in rows] if exact_text else rows
+            for _, alike in groupby(told, key=lambda row: row.keys()):  # a statement has one set of columns
+                connection.execute(table.insert(), list(alike))
 
 
 def _as_text(row: Row) -> Row:

@@ -146,6 +146,11 @@ class Stage:
         with self.source.connect() as connection:
             return connection.execute(sa.text(statement), values).scalar()
 
+    def rows(self, statement: str, **values: object) -> list[dict[str, Any]]:
+        """Rows of the source."""
+        with self.source.connect() as connection:
+            return [dict(row) for row in connection.execute(sa.text(statement), values).mappings()]
+
     def close(self) -> None:
         """Give everything back."""
         self.engine.close()

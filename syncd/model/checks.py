@@ -16,21 +16,35 @@ from syncd.model.observations import Problem
 from syncd.model.records import (
     UNSET,
     Allocation,
+    Attachment,
     Bill,
+    Bought,
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Form,
     Invoice,
     Item,
     Payment,
+    Project,
+    Purchase,
+    PurchaseOrder,
     Record,
     State,
     UnsetType,
     Vendor,
 )
 from syncd.model.references import is_text
-from syncd.model.spec import LINE_LIMIT, NAME_LIMIT, NUMBER_LIMIT, TAXABLE_LINE_LIMIT
+from syncd.model.spec import (
+    ATTACHMENT_LIMIT,
+    CONTENT_TYPES,
+    FILE_NAME_LIMIT,
+    LINE_LIMIT,
+    NAME_LIMIT,
+    NUMBER_LIMIT,
+    TAXABLE_LINE_LIMIT,
+)
 from syncd.model.values import AMOUNT_LIMIT, addresses, has_control_characters, is_currency_code, round_money, text
 
 _ZERO = Decimal(0)
@@ -46,14 +60,22 @@ def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Pro
             found = _item(record, settings)
         case Client() | Vendor():
             found = _party(record, facts, settings)
-        case Invoice() | CreditNote():
+        case Project():
+            found = _project(record, facts)
+        case Invoice() | Estimate() | CreditNote():
             found = _form(record, facts, settings)
         case Payment():
-            found = _payment(record, facts)
+            found = _payment(record, facts) + _named_account(record, settings)
         case CreditApplication():
             found = _credit_application(record, facts)
         case Bill():
             found = _bill(record, facts)
+        case Purchase():
+            found = _purchase(record, facts, settings)
+        case PurchaseOrder():
+            found = _purchase_order(record, facts)
+        case Attachment():
+            found = _attachment(record)
         case _:
             found = []
     return tuple(found)
@@ -102,7 +124,7 @@ def _item(record: Item, settings: Settings) -> list[Problem]:
                 "Enter it there, on the account that fits.",
             )
         ]
-    if not settings.default_income_account:
+    if settings.missing_item == "create" and not settings.default_income_account:
         found.append(
             _problem(
                 "income-account",
@@ -120,6 +142,21 @@ def _party(record: Client | Vendor, facts: BooksFacts, settings: Settings) -> li
     if settings.currency_mode == "keep":
         found += _currency(record.currency, facts)
     return found + _emails(record.email, "email", f"the {noun}'s")
+
+
+def _project(record: Project, facts: BooksFacts) -> list[Problem]:
+    """A sub-customer has a name like any other, and a customer above it (entities.md 3.2)."""
+    found = _name(record.name, "project") + _currency(record.currency, facts)
+    if not record.client:
+        found.append(
+            _problem(
+                "project-client",
+                "client",
+                "The project has no client, so there is no customer to put it under.",
+                "Choose the project's client in the source.",
+            )
+        )
+    return found
 
 
 def _emails(emails: str | UnsetType, field: str, whose: str) -> list[Problem]:
@@ -220,7 +257,7 @@ def _form(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
         *_emails(record.cc_emails, "cc_emails", "the document's"),
         *_lines(record, currency, settings),
         *_discount(record, settings),
-        *(_tax_as_line(record) if settings.tax_mode == "line" else _tax(record, facts, settings)),
+        *_taxes(record, facts, settings),
         *_sum(record, currency),
     ]
 
@@ -338,6 +375,17 @@ def _tax(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
     return []
 
 
+def _taxes(record: Form, facts: BooksFacts, settings: Settings) -> list[Problem]:
+    """What is wrong with the tax, in the way in which it is to travel."""
+    match settings.tax_mode:
+        case "line":
+            return _tax_as_line(record)
+        case "none":
+            return _left_out(record)
+        case _:
+            return _tax(record, facts, settings)
+
+
 def _tax_as_line(record: Form) -> list[Problem]:
     """Tax that could not be said as a line; what could is one already (``syncd/presenting.py``)."""
     if not _value(record.tax):
@@ -347,6 +395,19 @@ def _tax_as_line(record: Form) -> list[Problem]:
         text = "which its prices contain: that cannot be said as a line beside them"
         remedy = "Enter the prices without tax in the source."
     return [_problem("tax-line", "tax", f"The {_noun(record)} has tax, {text}.", remedy)]
+
+
+def _left_out(record: Form) -> list[Problem]:
+    if record.tax_inclusive is not True or not _value(record.tax):
+        return []
+    return [
+        _problem(
+            "tax-inclusive",
+            "tax",
+            f"The prices of the {_noun(record)} contain the tax, and documents are sent without tax.",
+            "Enter the prices without tax in the source.",
+        )
+    ]
 
 
 def tax_code_name(record: Form, settings: Settings) -> str:
@@ -359,7 +420,7 @@ def _sum(record: Form, currency: str) -> list[Problem]:
     """The total has to follow from the parts; QBO computes it itself and sends it back (F-18)."""
     found = [*_amount(record.total, currency, "total")]
     if record.total < 0:
-        other = "a credit note" if isinstance(record, Invoice) else "an invoice"
+        other = "an invoice" if isinstance(record, CreditNote) else "a credit note"
         found.append(_problem("total-negative", "total", "The total is negative.", f"Enter it as {other} instead."))
     parts = sum((round_money(line.amount, currency) for line in record.lines), _ZERO)
     computed = parts - round_money(_value(record.discount), currency)
@@ -378,7 +439,13 @@ def _sum(record: Form, currency: str) -> list[Problem]:
 
 
 def _noun(record: Form) -> str:
-    return "invoice" if isinstance(record, Invoice) else "credit note"
+    match record:
+        case Invoice():
+            return "invoice"
+        case Estimate():
+            return "estimate"
+        case _:
+            return "credit note"
 
 
 def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
@@ -426,6 +493,20 @@ def _payment(record: Payment, facts: BooksFacts) -> list[Problem]:
     return found
 
 
+def _named_account(record: Payment, settings: Settings) -> list[Problem]:
+    """C-V3: money that nobody entered, but a mark, goes to an account that somebody named."""
+    if record.by_mark is not True or settings.mark_paid_account or settings.deposit_account:
+        return []
+    return [
+        _problem(
+            "mark-account",
+            "amount",
+            "The invoice was marked as paid by hand, and no account is named that the money went to.",
+            "Set mark_paid_account (or deposit_account) to an account in QuickBooks.",
+        )
+    ]
+
+
 def _credit_application(record: CreditApplication, facts: BooksFacts) -> list[Problem]:
     found = _currency(record.currency, facts) + _closed(record.date, "date", facts)
     return found + _positive(record.allocations)
@@ -444,13 +525,78 @@ def _positive(parts: Iterable[Allocation]) -> list[Problem]:
     ]
 
 
-def _bill(record: Bill, facts: BooksFacts) -> list[Problem]:
+def _purchase(record: Purchase, facts: BooksFacts, settings: Settings) -> list[Problem]:
+    found = _bought(record, facts)
+    if record.total < 0:
+        found.append(
+            _problem(
+                "total-negative",
+                "total",
+                "The expense is negative: money that came back is no expense in QuickBooks.",
+                "Enter it in QuickBooks as a credit card credit or a deposit; take its approval back in the source.",
+            )
+        )
+    if not settings.payment_account:
+        found.append(
+            _problem(
+                "payment-account",
+                "account",
+                "It is not said which account expenses are paid from.",
+                "Set payment_account to a bank, cash or credit card account in QuickBooks.",
+            )
+        )
+    return found
+
+
+NO_PURCHASE_ORDERS = (
+    "QuickBooks has no purchase orders here: they are switched off there, or its plan is below Plus.",
+    "Switch purchase orders on in QuickBooks (Account and settings, Expenses), which takes the plan Plus or Advanced; "
+    "or set purchase_orders = false. Bills and expenses need none.",
+)
+"""What a person is told, and the remedy (B-15, B-45)."""
+
+
+def _purchase_order(record: PurchaseOrder, facts: BooksFacts) -> list[Problem]:
+    found = [] if facts.purchase_orders else [_problem("purchase-orders-off", "", *NO_PURCHASE_ORDERS)]
+    found += _bought(record, facts)
     currency = record.currency if isinstance(record.currency, str) and record.currency else facts.home_currency
-    found = [
+    if isinstance(record.number, str) and len(text(record.number)) > NUMBER_LIMIT:
+        found.append(
+            _problem(
+                "number-long",
+                "number",
+                f"The number has more than {NUMBER_LIMIT} characters, which QuickBooks does not take.",
+                "Shorten the number in the source.",
+            )
+        )
+    if not record.lines:
+        found.append(
+            _problem("lines-none", "lines", "The purchase order has no lines.", "Enter what is ordered in the source.")
+        )
+    parts = sum((round_money(line.amount, currency) for line in record.lines), _ZERO)
+    if parts != record.total:
+        found.append(
+            _problem(
+                "total-parts",
+                "total",
+                f"The total is {record.total}, but the lines make {parts} {currency}.",
+                "Correct the purchase order in the source.",
+            )
+        )
+    return found
+
+
+def _bought(record: Bought, facts: BooksFacts) -> list[Problem]:
+    currency = record.currency if isinstance(record.currency, str) and record.currency else facts.home_currency
+    return [
         *_currency(record.currency, facts),
         *_closed(record.date, "date", facts),
         *_amount(record.total, currency, "total"),
     ]
+
+
+def _bill(record: Bill, facts: BooksFacts) -> list[Problem]:
+    found = _bought(record, facts)
     if record.total < 0:
         found.append(
             _problem(
@@ -460,6 +606,38 @@ def _bill(record: Bill, facts: BooksFacts) -> list[Problem]:
                 "Put the refund on a report with other expenses, or enter a vendor credit in QuickBooks.",
             )
         )
+    return found
+
+
+def _attachment(record: Attachment) -> list[Problem]:
+    """What QBO would refuse after all of it has been sent (protocol.md 11)."""
+    found = []
+    name = text(record.file_name)
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    if ending not in CONTENT_TYPES:
+        found.append(
+            _problem(
+                "file-kind",
+                "file_name",
+                f"QuickBooks takes no files of this kind ({ending or 'no ending'}).",
+                f"Attach it as one of {', '.join(sorted(CONTENT_TYPES))}.",
+            )
+        )
+    if len(name) > FILE_NAME_LIMIT or has_control_characters(name) or "\n" in name:
+        found.append(
+            _problem("file-name", "file_name", "QuickBooks does not take the file's name.", "Rename it in the source.")
+        )
+    if record.size > ATTACHMENT_LIMIT:
+        found.append(
+            _problem(
+                "file-large",
+                "size",
+                f"The file has {record.size:,} bytes; QuickBooks takes {ATTACHMENT_LIMIT:,} at most.",
+                "Attach a smaller one in the source, or split it.",
+            )
+        )
+    elif not record.size:
+        found.append(_problem("file-empty", "size", "The file is empty.", "Attach it anew in the source."))
     return found
 
 

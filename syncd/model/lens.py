@@ -8,7 +8,7 @@ tolerance. Projections are dictionaries of canonical text, which makes them base
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,24 +20,42 @@ from syncd.model.records import (
     UNSET,
     Address,
     Allocation,
+    Attachment,
     Bill,
+    BillLine,
+    Bought,
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Form,
     Invoice,
     Kind,
     Line,
     Named,
     Payment,
+    Project,
+    Purchase,
+    PurchaseOrder,
     Record,
+    State,
     Vendor,
 )
-from syncd.model.references import category_key, is_text, item_key, mapped_name, method_key, project_key
+from syncd.model.references import (
+    billed_to,
+    bought_item_key,
+    category_key,
+    is_text,
+    item_key,
+    mapped_name,
+    method_key,
+    project_key,
+)
 from syncd.model.spec import (
     CC_EMAILS_LIMIT,
     DESCRIPTION_LIMIT,
     EMAILS_LIMIT,
+    MEMO_LIMIT,
     NO_COUNTERPART,
     NOTES_LIMIT,
     NUMBER_LIMIT,
@@ -50,7 +68,7 @@ Projection = dict[str, Canonical]
 Refs = Callable[[Kind, str], str]
 """Turns an id of the source into the id that QBO knows the record by; ``pending`` ids stand for records to come."""
 
-SOMETIMES = frozenset({"expenses", "reimbursed", "tax_rate", "transaction_number"})
+SOMETIMES = frozenset({"by_mark", "digest", "expenses", "paid", "reimbursed", "tax_rate", "transaction_number"})
 """Fields that a projection has only where its side tells them."""
 AMOUNT_COLUMN = 4
 """Place of the amount in a projected line, of whatever kind."""
@@ -71,7 +89,7 @@ class Lens:
         self._settings = settings
         self._home = facts.home_currency
         self._home_only = settings.currency_mode == "home_only"
-        self._with_tax = facts.sales_tax
+        self._with_tax = facts.sales_tax and settings.tax_mode != "none"
         self._with_discount = bool(settings.discount_account)
         self._projectors: dict[Kind, Callable[[Any, Refs | None], Projection]] = {
             Kind.CLIENT: self._client,
@@ -80,12 +98,16 @@ class Lens:
             Kind.TAX_CODE: self._named,
             Kind.PAYMENT_METHOD: self._named,
             Kind.CATEGORY: self._named,
-            Kind.PROJECT: self._named,
+            Kind.PROJECT: self._project,
+            Kind.ESTIMATE: self._priced,
             Kind.INVOICE: self._invoice,
             Kind.CREDIT_NOTE: self._credit_note,
             Kind.PAYMENT: self._payment,
             Kind.CREDIT_APPLICATION: self._credit_application,
             Kind.BILL: self._bill,
+            Kind.PURCHASE: self._purchase,
+            Kind.PURCHASE_ORDER: self._purchase_order,
+            Kind.ATTACHMENT: self._attachment,
         }
 
     def source(self, kind: Kind, record: Record, refs: Refs) -> Projection:
@@ -113,6 +135,18 @@ class Lens:
     def _named(self, record: Named, refs: Refs | None) -> Projection:
         return {"name": values.text(record.name).removesuffix(" (deleted)")}
 
+    def _project(self, record: Project, refs: Refs | None) -> Projection:
+        """Where a project is a sub-customer, it is one of a certain customer (B-20)."""
+        projection = self._named(record, refs)
+        if self._settings.project_as == "sub_customer":
+            resolve = refs or _same
+            projection["client"] = resolve(Kind.CLIENT, record.client) if record.client else ""
+        return projection
+
+    def _customer(self, record: Form | Payment | CreditApplication, refs: Refs | None) -> str:
+        """The customer or sub-customer that a document is billed to."""
+        return record.client if refs is None else refs(*billed_to(record, self._settings))
+
     def _client(self, record: Client, refs: Refs | None) -> Projection:
         full = self._party(record)
         if self._home_only and refs is not None:
@@ -132,10 +166,16 @@ class Lens:
     # ---- documents
 
     def _invoice(self, record: Invoice, refs: Refs | None) -> Projection:
-        full = self._form(Kind.INVOICE, record, refs)
+        return self._keep(Kind.INVOICE, self._dated(Kind.INVOICE, record, refs) | _marks(record, refs))
+
+    def _priced(self, record: Estimate, refs: Refs | None) -> Projection:
+        return self._keep(Kind.ESTIMATE, self._dated(Kind.ESTIMATE, record, refs))
+
+    def _dated(self, kind: Kind, record: Invoice | Estimate, refs: Refs | None) -> Projection:
+        full = self._form(kind, record, refs)
         full["due_date"] = record.due_date.isoformat() if record.due_date is not UNSET else ""
         full["discount"] = values.money(self._discount(record, refs), self.currency(record))
-        return self._keep(Kind.INVOICE, full)
+        return full
 
     def _credit_note(self, record: CreditNote, refs: Refs | None) -> Projection:
         return self._keep(Kind.CREDIT_NOTE, self._form(Kind.CREDIT_NOTE, record, refs))
@@ -156,10 +196,9 @@ class Lens:
                 total, tax = (total if inclusive else total - tax), ZERO
             given = record.discount if isinstance(record.discount, Decimal) else ZERO
             total += given - self._discount(record, refs)
-        resolve = refs or _same
         full: Projection = {
             "number": values.cut(_text(record.number), NUMBER_LIMIT),
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "issue_date": record.issue_date.isoformat(),
             "currency": currency,
             "bill_to": postal(record.bill_to),
@@ -216,7 +255,7 @@ class Lens:
             for part in record.credits
         )
         full: Projection = {
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "date": record.date.isoformat(),
             "amount": values.money(record.amount, currency),
             "currency": currency,
@@ -226,7 +265,9 @@ class Lens:
             "reference": values.cut(_text(record.reference), REFERENCE_LIMIT),
             "notes": values.cut(_text(record.notes), PAYMENT_NOTES_LIMIT),
         }
-        return self._keep(Kind.PAYMENT, full)
+        kept = self._keep(Kind.PAYMENT, full)
+        # In the source's half alone, and so remembered when the source has it no more (C-V3).
+        return kept | {"by_mark": "yes"} if refs is not None and record.by_mark is True else kept
 
     def _method(self, record: Payment, refs: Refs | None) -> str:
         if refs is None:
@@ -239,7 +280,7 @@ class Lens:
         currency = self.currency(record)
         resolve = refs or _same
         full: Projection = {
-            "client": resolve(Kind.CLIENT, record.client),
+            "client": self._customer(record, refs),
             "credit_note": resolve(Kind.CREDIT_NOTE, record.credit_note),
             "date": record.date.isoformat(),
             "currency": currency,
@@ -248,28 +289,8 @@ class Lens:
         return self._keep(Kind.CREDIT_APPLICATION, full)
 
     def _bill(self, record: Bill, refs: Refs | None) -> Projection:
-        currency = self.currency(record)
-        resolve = refs or _same
-        rows = []
-        for line in record.lines:
-            project = project_key(line)
-            place = line.project if refs is None else refs(Kind.PROJECT, project) if project else ""
-            rows.append(
-                (
-                    line.category if refs is None else refs(Kind.CATEGORY, category_key(line)),
-                    values.cut(values.text(line.description), DESCRIPTION_LIMIT),
-                    "" if place == NO_COUNTERPART else place,
-                    "",
-                    values.money(line.amount, currency),
-                )
-            )
-        full: Projection = {
-            "vendor": resolve(Kind.VENDOR, record.vendor),
-            "date": record.date.isoformat(),
-            "currency": currency,
-            "lines": tuple(sorted(rows)),
-            "total": values.money(record.total, currency),
-        }
+        rows = [self._bought_line(line, self.currency(record), refs) for line in record.lines]
+        full = self._bought(record, refs, rows)
         if isinstance(record.reimbursed, bool):
             full["reimbursed"] = "yes" if record.reimbursed else "no"
         kept = self._keep(Kind.BILL, full)
@@ -277,16 +298,88 @@ class Lens:
         # Which expenses a bill is made of stands in the source's half alone: so none is ever billed twice (C-R8).
         return kept | {"expenses": expenses} if refs is not None and expenses else kept
 
+    def _purchase(self, record: Purchase, refs: Refs | None) -> Projection:
+        rows = [self._bought_line(line, self.currency(record), refs) for line in record.lines]
+        return self._keep(Kind.PURCHASE, self._bought(record, refs, rows))
+
+    def _purchase_order(self, record: PurchaseOrder, refs: Refs | None) -> Projection:
+        currency = self.currency(record)
+        held = self._held.get(Kind.PURCHASE_ORDER, frozenset())
+        with_rate = "line.quantity" in held and "line.rate" in held
+        rows = []
+        for line in record.lines:
+            counted = ("", "")
+            if with_rate and bought_item_key(line):
+                counted = _quantity_and_rate(line, currency, inclusive=False)
+            rows.append((*self._bought_line(line, currency, refs), *counted))
+        full = self._bought(record, refs, rows)
+        full["number"] = values.cut(_text(record.number), NUMBER_LIMIT)
+        full["due_date"] = record.due_date.isoformat() if record.due_date is not UNSET else ""
+        full["notes"] = values.cut(_text(record.notes), MEMO_LIMIT)
+        return self._keep(Kind.PURCHASE_ORDER, full)
+
+    def _attachment(self, record: Attachment, refs: Refs | None) -> Projection:
+        owner = record.owner
+        if refs is not None and record.owner_kind:
+            owner = refs(Kind(record.owner_kind), owner)
+        full: Projection = {
+            "owner_kind": record.owner_kind,
+            "owner": owner,
+            "file_name": values.text(record.file_name),
+            "size": str(record.size),
+        }
+        if record.digest:  # of a file that a person attached in QBO it is not known
+            full["digest"] = record.digest
+        return self._keep(Kind.ATTACHMENT, full)
+
+    def _bought(self, record: Bought, refs: Refs | None, rows: Sequence[tuple[str, ...]]) -> Projection:
+        resolve = refs or _same
+        currency = self.currency(record)
+        return {
+            "vendor": resolve(Kind.VENDOR, record.vendor) if record.vendor else "",
+            "date": record.date.isoformat(),
+            "currency": currency,
+            "lines": tuple(sorted(rows)),
+            "total": values.money(record.total, currency),
+        }
+
+    @staticmethod
+    def _bought_line(line: BillLine, currency: str, refs: Refs | None) -> tuple[str, ...]:
+        """Account, text, project, item, amount. A line that buys an item names no account."""
+        item, project = bought_item_key(line), project_key(line)
+        if refs is None:
+            account, thing, place = line.category, line.item, line.project
+        else:
+            account = "" if item else refs(Kind.CATEGORY, category_key(line))
+            thing = refs(Kind.ITEM, item) if item else ""
+            place = refs(Kind.PROJECT, project) if project else ""
+        return (
+            account,
+            values.cut(values.text(line.description), DESCRIPTION_LIMIT),
+            "" if place == NO_COUNTERPART else place,
+            thing,
+            values.money(line.amount, currency),
+        )
+
     def _keep(self, kind: Kind, full: Projection) -> Projection:
         held = self._held.get(kind, frozenset())
         return {name: value for name, value in full.items() if name in held}
+
+
+def _marks(record: Invoice, refs: Refs | None) -> Projection:
+    """What is marked on an invoice. Of a total of nothing nobody can say whether it is paid."""
+    sent = record.state is State.SENT if refs is not None else record.sent is True
+    found: Projection = {"sent": "yes" if sent else "no"}
+    if isinstance(record.paid, bool) and record.total:
+        found["paid"] = "yes" if record.paid else "no"
+    return found
 
 
 def _allocations(parts: tuple[Allocation, ...], currency: str, resolve: Refs) -> Canonical:
     return tuple(sorted((resolve(Kind.INVOICE, part.invoice), values.money(part.amount, currency)) for part in parts))
 
 
-def _quantity_and_rate(line: Line, currency: str, *, inclusive: bool) -> tuple[str, str]:
+def _quantity_and_rate(line: Line | BillLine, currency: str, *, inclusive: bool) -> tuple[str, str]:
     """Both, if QBO would take them for the amount; else neither, since then only the amount is sent. Where prices
     contain the tax they are turned into net ones, which only an exact product survives."""
     if line.quantity is UNSET or line.rate is UNSET:

@@ -49,11 +49,13 @@ class Absent(msgspec.Struct, frozen=True):
     """The record is gone, and ``witnesses`` says who says so.
 
     ``remove``: whether whoever deleted it ticked that it goes on the other side, too (R-46, R-73 to R-75).
+    ``replaced``: whether something else has taken its place, so that nothing is lost with it.
     """
 
     id: str
     witnesses: tuple[str, ...]
     remove: bool | UnsetType = UNSET
+    replaced: bool = False
 
 
 class Unknown(msgspec.Struct, frozen=True):

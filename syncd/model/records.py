@@ -21,13 +21,16 @@ __all__ = [
     "UNSET",
     "Address",
     "Allocation",
+    "Attachment",
     "Bill",
     "BillLine",
+    "Bought",
     "Category",
     "Client",
     "CreditApplication",
     "CreditNote",
     "CreditUse",
+    "Estimate",
     "Expense",
     "Form",
     "Invoice",
@@ -39,6 +42,8 @@ __all__ = [
     "Payment",
     "PaymentMethod",
     "Project",
+    "Purchase",
+    "PurchaseOrder",
     "Record",
     "Side",
     "State",
@@ -66,19 +71,27 @@ class Kind(StrEnum):
     CLIENT = "client"
     PROJECT = "project"
     VENDOR = "vendor"
+    ESTIMATE = "estimate"
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
     PAYMENT = "payment"
     CREDIT_APPLICATION = "credit_application"
     EXPENSE = "expense"
     BILL = "bill"
+    PURCHASE = "purchase"
+    PURCHASE_ORDER = "purchase_order"
+    ATTACHMENT = "attachment"
 
 
 class State(StrEnum):
-    """Where a record stands in its life on the source side. QBO's records are ``LIVE`` or ``VOID``."""
+    """Where a record stands in its life on the source side. QBO's records are ``LIVE`` or ``VOID``.
+
+    ``PUBLISHED``: finished, for others to see. ``SENT``: it went to whoever it is for (V-10).
+    """
 
     DRAFT = "draft"
     PUBLISHED = "published"
+    SENT = "sent"
     LIVE = "live"
     VOID = "void"
 
@@ -131,7 +144,8 @@ class Category(msgspec.Struct, frozen=True, tag="category", omit_defaults=True):
 class Project(msgspec.Struct, frozen=True, tag="project", omit_defaults=True):
     """A project of a client; in QBO a sub-customer or project. ``client`` is the client's id, empty when unknown.
 
-    ``external_id`` is QBO's id where the source keeps it: a certain match.
+    ``external_id`` is QBO's id where the source keeps it: a certain match. ``currency`` is its client's. ``balance`` is
+    what its documents have open (QBO only).
     """
 
     id: str
@@ -139,6 +153,8 @@ class Project(msgspec.Struct, frozen=True, tag="project", omit_defaults=True):
     active: bool = True
     client: str = ""
     external_id: str = ""
+    currency: str | UnsetType = UNSET
+    balance: Decimal | UnsetType = UNSET
 
 
 class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
@@ -157,6 +173,8 @@ class Client(msgspec.Struct, frozen=True, tag="client", omit_defaults=True):
     created_here: bool = False
     external_id: str = ""
     contact: str | UnsetType = UNSET
+    parent: str = ""
+    """QBO's parent of a sub-customer, which is no customer of its own (entities.md 3.2); empty for all others."""
 
 
 class Vendor(msgspec.Struct, frozen=True, tag="vendor", omit_defaults=True):
@@ -197,7 +215,10 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     where one rate holds for the whole document. ``transaction_number`` is the numeric part of QBO's number (R-28).
     ``exchange_rate`` is the source's own rate, home units for one unit of ``currency`` (R-20). ``save`` and ``remove``
     are the tick boxes of the source: send it to QBO, and take it out of there when it is withdrawn or deleted (R-2,
-    R-45). ``mailed`` is when QBO mailed it last, as QBO writes it; empty: it did not (QBO only).
+    R-45). ``project`` is the id of a project of the client's, empty where there is none and on every record of QBO's,
+    which names a customer or a sub-customer in ``client``. ``sent`` (QBO only; the source's is its ``state``) and
+    ``paid`` are marks: that it went to the client, and that nothing is open on it (V-10). ``mailed`` is when QBO mailed
+    it last, as QBO writes it; empty: it did not (QBO only).
     """
 
     id: str
@@ -224,7 +245,40 @@ class Invoice(msgspec.Struct, frozen=True, tag="invoice", omit_defaults=True):
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    sent: bool | UnsetType = UNSET
+    paid: bool | UnsetType = UNSET
+    project: str = ""
     mailed: str = ""
+
+
+class Estimate(msgspec.Struct, frozen=True, tag="estimate", omit_defaults=True):
+    """A price that was named to a client; QBO's Estimate, which posts nothing (entities.md 4.4). Members as on
+    ``Invoice``; ``due_date`` is the day until which it holds, QBO's ExpirationDate."""
+
+    id: str
+    client: str
+    issue_date: date
+    total: Decimal
+    lines: tuple[Line, ...]
+    state: State = State.LIVE
+    number: str | UnsetType = UNSET
+    due_date: date | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    discount: Decimal | UnsetType = UNSET
+    tax: Decimal | UnsetType = UNSET
+    tax_code: str | UnsetType = UNSET
+    external_id: str = ""
+    bill_to: Address | UnsetType = UNSET
+    emails: str | UnsetType = UNSET
+    cc_emails: str | UnsetType = UNSET
+    tax_rate: Decimal | UnsetType = UNSET
+    tax_inclusive: bool | UnsetType = UNSET
+    transaction_number: str | UnsetType = UNSET
+    exchange_rate: Decimal | UnsetType = UNSET
+    save: bool | UnsetType = UNSET
+    remove: bool | UnsetType = UNSET
+    project: str = ""
 
 
 class CreditNote(msgspec.Struct, frozen=True, tag="credit_note", omit_defaults=True):
@@ -256,6 +310,7 @@ class CreditNote(msgspec.Struct, frozen=True, tag="credit_note", omit_defaults=T
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    project: str = ""
 
 
 class Allocation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -278,7 +333,8 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", omit_defaults=True):
     ``amount`` is cash plus credit: ``credits`` say how much of it was no money but credit notes (R-53, R-64, C-R3), so
     that QBO's total is ``amount`` less the sum of ``credits``. ``method`` is the id of a payment method on its side,
     ``method_name`` its name. ``other_links`` counts applications to documents of other kinds (QBO only), which a plain
-    payment has none of. ``save`` and ``remove`` are tick boxes as on ``Invoice`` (R-50, R-73).
+    payment has none of. ``save`` and ``remove`` are tick boxes as on ``Invoice`` (R-50, R-73). ``by_mark`` (source
+    only): syncd entered it because the invoice was marked as paid by hand (C-V3).
     """
 
     id: str
@@ -298,6 +354,8 @@ class Payment(msgspec.Struct, frozen=True, tag="payment", omit_defaults=True):
     exchange_rate: Decimal | UnsetType = UNSET
     save: bool | UnsetType = UNSET
     remove: bool | UnsetType = UNSET
+    by_mark: bool | UnsetType = UNSET
+    project: str = ""
 
     @property
     def cash(self) -> Decimal:
@@ -321,6 +379,7 @@ class CreditApplication(msgspec.Struct, frozen=True, tag="credit_application", o
     currency: str | UnsetType = UNSET
     other_links: int = 0
     external_id: str = ""
+    project: str = ""
 
 
 class Expense(msgspec.Struct, frozen=True, tag="expense", omit_defaults=True):
@@ -348,8 +407,9 @@ class Expense(msgspec.Struct, frozen=True, tag="expense", omit_defaults=True):
 
 
 class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a bill. ``category`` and ``project`` are ids on the line's side (an account and a customer in QBO),
-    empty where there is none; the names are for sources that keep names. ``expense`` is the expense it stands for."""
+    """One line of what is bought. ``category`` and ``project`` are ids on the line's side (an account and a customer in
+    QBO), empty where there is none; the names are for sources that keep names. ``expense`` is the expense it stands
+    for. A line of a purchase order may buy an ``item`` instead, so many (``quantity``) at so much (``rate``)."""
 
     amount: Decimal
     id: str = ""
@@ -359,6 +419,10 @@ class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
     project_name: str = ""
     description: str = ""
     expense: str = ""
+    item: str = ""
+    item_name: str = ""
+    quantity: Decimal | UnsetType = UNSET
+    rate: Decimal | UnsetType = UNSET
 
 
 class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
@@ -380,10 +444,67 @@ class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
     external_id: str = ""
 
 
+class Purchase(msgspec.Struct, frozen=True, tag="purchase", omit_defaults=True):
+    """Money that was spent already: what QBO calls an expense (entities.md 6.4, B-38). ``total`` is the sum of the
+    lines. ``vendor`` is empty where QBO's names nobody, or somebody who is no vendor. ``state``: a draft is not
+    approved. Which account paid is QBO's affair once it is there."""
+
+    id: str
+    vendor: str
+    date: date
+    total: Decimal
+    lines: tuple[BillLine, ...]
+    state: State = State.LIVE
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    external_id: str = ""
+
+
+Day: TypeAlias = date
+"""A date, where a member of the same name hides the type."""
+
+
+class PurchaseOrder(msgspec.Struct, frozen=True, tag="purchase_order", omit_defaults=True):
+    """What was ordered from a vendor, and posts nothing (entities.md 6.5, B-44). ``total`` is the sum of the lines;
+    ``notes`` is the message to the vendor."""
+
+    id: str
+    vendor: str
+    date: date
+    total: Decimal
+    lines: tuple[BillLine, ...]
+    state: State = State.LIVE
+    number: str | UnsetType = UNSET
+    due_date: Day | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    external_id: str = ""
+
+
+class Attachment(msgspec.Struct, frozen=True, tag="attachment", omit_defaults=True):
+    """A file that belongs to a document; QBO's Attachable (entities.md 7, B-28, B-39).
+
+    ``owner`` is the document's id on its side, ``owner_kind`` its kind (empty: none that syncd knows). ``digest`` is
+    the SHA-256 of the content, empty where it is not known; the content itself is never part of the record. ``path``
+    is where the source keeps it, where that is no column. ``hangs_on`` counts the documents it belongs to (QBO only).
+    """
+
+    id: str
+    owner_kind: str
+    owner: str
+    file_name: str
+    size: int = 0
+    digest: str = ""
+    path: str = ""
+    hangs_on: int = 1
+
+
+Bought: TypeAlias = Bill | Purchase | PurchaseOrder
+"""Documents of vendors, with lines that name accounts."""
 Named: TypeAlias = Item | TaxCode | PaymentMethod | Category | Project
-"""Records that are only ever matched with one of QBO, by name, and never written."""
+"""Records that are matched with one of QBO by name, and never written; but for projects, where the policy says so."""
 Party: TypeAlias = Client | Vendor
-Form: TypeAlias = Invoice | CreditNote
+Form: TypeAlias = Invoice | Estimate | CreditNote
 """Documents with billed lines."""
 Record: TypeAlias = (
     Item
@@ -395,8 +516,12 @@ Record: TypeAlias = (
     | Vendor
     | Invoice
     | CreditNote
+    | Estimate
     | Payment
     | CreditApplication
     | Expense
     | Bill
+    | Purchase
+    | PurchaseOrder
+    | Attachment
 )

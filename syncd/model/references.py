@@ -10,13 +10,16 @@ from typing import Any
 from syncd.model import values
 from syncd.model.facts import Settings
 from syncd.model.records import (
+    Attachment,
     Bill,
     BillLine,
     Category,
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Expense,
+    Form,
     Invoice,
     Item,
     Kind,
@@ -25,6 +28,8 @@ from syncd.model.records import (
     Payment,
     PaymentMethod,
     Project,
+    Purchase,
+    PurchaseOrder,
     Record,
     TaxCode,
     Vendor,
@@ -45,7 +50,7 @@ NAMED: Mapping[Kind, type[Any]] = {
     Kind.CATEGORY: Category,
     Kind.PROJECT: Project,
 }
-"""Kinds whose records are matched by name and never written, with what stands for a mere name."""
+"""Kinds whose records are matched by name, with what stands for a mere name."""
 
 
 def pending(kind: Kind, source_id: str) -> str:
@@ -81,6 +86,12 @@ def item_key(line: Line) -> str:
     return key_of(line.item, line.item_name)
 
 
+def bought_item_key(line: BillLine) -> str:
+    """The id under which the item of a purchase order's line is linked; empty where it names an account instead."""
+    key = key_of(line.item, line.item_name)
+    return "" if key == DEFAULT_KEY else key
+
+
 def category_key(line: BillLine) -> str:
     """The id under which the account of a bill's line is linked."""
     return key_of(line.category, line.category_name)
@@ -98,6 +109,27 @@ def method_key(payment: Payment) -> str:
     return "" if key == DEFAULT_KEY else key
 
 
+def owner_of(record: Record) -> Reference | None:
+    """The document that a file belongs to; None for other records, and where its kind is not known."""
+    if isinstance(record, Attachment) and record.owner_kind and record.owner:
+        return (Kind(record.owner_kind), record.owner)
+    return None
+
+
+_CONTENT = "@"
+
+
+def file_id(row: str, digest: str) -> str:
+    """The id of a file in the source: its row and its content. Other content is another file, which takes the place of
+    the one before: uploaded first, then the one before is deleted."""
+    return f"{row}{_CONTENT}{digest[:16]}"
+
+
+def file_row(source_id: str) -> str:
+    """The row that a file's id names, whatever its content."""
+    return source_id.rpartition(_CONTENT)[0] or source_id
+
+
 def is_text(line: Line) -> bool:
     """A line of text only, without item, quantity and amount; QBO keeps it as such (entities.md 4.1)."""
     quantity = line.quantity if isinstance(line.quantity, Decimal) else ZERO
@@ -107,15 +139,20 @@ def is_text(line: Line) -> bool:
 def names_in(record: Record) -> dict[Reference, str]:
     """What a record of the source refers to that may be known by name alone, with the name (empty: known by id)."""
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             found = {(Kind.ITEM, item_key(line)): line.item_name for line in record.lines if not is_text(line)}
             if isinstance(record.tax_code, str) and record.tax_code.strip():
                 found[Kind.TAX_CODE, key_of("", record.tax_code)] = record.tax_code
             return found
         case Payment():
             return {(Kind.PAYMENT_METHOD, key): record.method_name} if (key := method_key(record)) else {}
-        case Bill():
-            found = {(Kind.CATEGORY, category_key(line)): line.category_name for line in record.lines}
+        case Bill() | Purchase() | PurchaseOrder():
+            found = {
+                (Kind.CATEGORY, category_key(line)): line.category_name
+                for line in record.lines
+                if not bought_item_key(line)
+            }
+            found |= {(Kind.ITEM, key): line.item_name for line in record.lines if (key := bought_item_key(line))}
             found |= {(Kind.PROJECT, key): line.project_name for line in record.lines if (key := project_key(line))}
             return found
         case _:
@@ -131,43 +168,60 @@ def qbo_references(record: Record) -> frozenset[Reference]:
     """The records (kind, id of QBO) that a record of QBO refers to."""
     found = set(_documents(record))
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             found |= {(Kind.ITEM, line.item) for line in record.lines if line.item}
         case Payment():
             if isinstance(record.method, str) and record.method:
                 found.add((Kind.PAYMENT_METHOD, record.method))
-        case Bill():
+        case Bill() | Purchase() | PurchaseOrder():
             found |= {(Kind.CATEGORY, line.category) for line in record.lines if line.category}
+            found |= {(Kind.ITEM, line.item) for line in record.lines if line.item}
             found |= {(Kind.PROJECT, line.project) for line in record.lines if line.project}
     return frozenset(found)
 
 
 def _documents(record: Record) -> set[Reference]:
     """Those references that are ids on either side: parties and other documents."""
+    found: set[Reference] = set()
     match record:
-        case Invoice() | CreditNote():
-            return {(Kind.CLIENT, record.client)}
+        case Project() if record.client:
+            found = {(Kind.CLIENT, record.client)}
+        case Invoice() | Estimate() | CreditNote():
+            found = _whose(record)
         case Payment():
-            found = {(Kind.CLIENT, record.client)}
+            found = _whose(record)
             found |= {(Kind.INVOICE, part.invoice) for part in record.allocations}
-            return found | {(Kind.CREDIT_NOTE, part.credit_note) for part in record.credits}
+            found |= {(Kind.CREDIT_NOTE, part.credit_note) for part in record.credits}
         case CreditApplication():
-            found = {(Kind.CLIENT, record.client)}
+            found = _whose(record)
             if record.credit_note:  # a void one in QBO names none any more
                 found.add((Kind.CREDIT_NOTE, record.credit_note))
-            return found | {(Kind.INVOICE, part.invoice) for part in record.allocations}
-        case Bill():
-            return {(Kind.VENDOR, record.vendor)}
-        case _:
-            return set()
+            found |= {(Kind.INVOICE, part.invoice) for part in record.allocations}
+        case Bill() | Purchase() | PurchaseOrder() if record.vendor:
+            found = {(Kind.VENDOR, record.vendor)}
+        case Attachment() if (owner := owner_of(record)) is not None:
+            found = {owner}
+    return found
+
+
+def _whose(record: Form | Payment | CreditApplication) -> set[Reference]:
+    project: set[Reference] = {(Kind.PROJECT, record.project)} if record.project else set()
+    return {(Kind.CLIENT, record.client)} | project
+
+
+def billed_to(record: Form | Payment | CreditApplication, settings: Settings) -> Reference:
+    """Whose document it is in QBO: the project's, where projects are sub-customers (B-22), else the client's."""
+    if record.project and settings.project_as == "sub_customer":
+        return (Kind.PROJECT, record.project)
+    return (Kind.CLIENT, record.client)
 
 
 def party(record: Record) -> Reference | None:
     """The client or vendor that a document belongs to."""
     match record:
-        case Invoice() | CreditNote() | Payment() | CreditApplication():
+        case Invoice() | Estimate() | CreditNote() | Payment() | CreditApplication():
             return (Kind.CLIENT, record.client)
-        case Bill():
+        case Bill() | Purchase() | PurchaseOrder():
             return (Kind.VENDOR, record.vendor)
         case _:
             return None
@@ -176,9 +230,9 @@ def party(record: Record) -> Reference | None:
 def dates_of(record: Record) -> tuple[date, ...]:
     """The dates that decide in which accounting period a record falls; none for lists."""
     match record:
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote():
             return (record.issue_date,)
-        case Payment() | CreditApplication() | Bill() | Expense():
+        case Payment() | CreditApplication() | Bill() | Expense() | Purchase() | PurchaseOrder():
             return (record.date,)
         case _:
             return ()
@@ -187,7 +241,7 @@ def dates_of(record: Record) -> tuple[date, ...]:
 def amount_of(record: Record) -> Decimal | None:
     """What a document is worth, in its own currency; None for lists."""
     match record:
-        case Invoice() | CreditNote() | Bill():
+        case Invoice() | Estimate() | CreditNote() | Bill() | Purchase() | PurchaseOrder():
             return record.total
         case Payment() | Expense():
             return record.amount
@@ -202,12 +256,14 @@ def label(record: Record) -> str:
     match record:
         case Client() | Vendor() | Item() | TaxCode() | PaymentMethod() | Category() | Project():
             return record.name or "(none)"
-        case Invoice() | CreditNote():
+        case Invoice() | Estimate() | CreditNote() | PurchaseOrder():
             return record.number if isinstance(record.number, str) and record.number else f"#{record.id}"
         case Payment():
             return record.reference if isinstance(record.reference, str) and record.reference else f"#{record.id}"
-        case CreditApplication() | Expense() | Bill():
+        case CreditApplication() | Expense() | Bill() | Purchase():
             return f"#{record.id}"
+        case Attachment():
+            return record.file_name or f"#{record.id}"
 
 
 def applies_credit_only(record: Record) -> bool:
@@ -252,7 +308,7 @@ def claimed_id(kind: Kind, record: Record, settings: Settings) -> str:
 def _maps(settings: Settings) -> Mapping[Kind, Mapping[str, str]]:
     return {
         Kind.CLIENT: settings.customer_map,
-        Kind.ITEM: settings.item_map,
+        Kind.ITEM: settings.item_map | settings.line_type_map,
         Kind.VENDOR: settings.vendor_map,
         Kind.CATEGORY: settings.category_map,
         Kind.PAYMENT_METHOD: settings.payment_method_map,

@@ -23,9 +23,14 @@ class KindSpec(msgspec.Struct, frozen=True):
     reformatting either (whose document it is, and when). ``fixed``: fields QBO never lets change after creation.
     ``coupled``: fields that hang together, so that a change of one is a change of all. ``dates``: the fields that
     decide in which accounting period it falls. ``transaction``: whether QBO can delete it (lists can only be
-    deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written.
+    deactivated, entities.md 1.5). ``voidable``: whether QBO documents a void. ``link_only``: matched, never written
+    (unless the policy has verbs for it: ``Policy.only_matched``).
     ``optional``: what has no counterpart in QBO is left out there, and nothing waits for it. ``watched``: whether QBO's
-    change feed is asked for it. ``siblings``: kinds that are the same entity in QBO.
+    change feed is asked for it. ``siblings``: kinds that are the same entity in QBO. ``marks``: fields that are kept in
+    agreement only where a profile says so. ``derived``: those of them that nobody writes to QBO, because there they
+    follow from other records (whether an invoice is paid).
+    ``along``: it belongs to another
+    record, goes to QBO only after that, and leaves QBO with it. ``alone``: each write of it travels by itself.
     """
 
     kind: Kind
@@ -43,6 +48,10 @@ class KindSpec(msgspec.Struct, frozen=True):
     optional: bool = False
     watched: bool = True
     siblings: tuple[Kind, ...] = ()
+    marks: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
+    along: bool = False
+    alone: bool = False
     plural: str = ""
 
 
@@ -63,7 +72,8 @@ _SPECS = (
     KindSpec(kind=Kind.CLIENT, fields=("name", "currency", "email"), fixed=("currency",), plural="clients"),
     KindSpec(
         kind=Kind.PROJECT,
-        fields=("name",),
+        fields=("name", "client"),
+        decisive=("client",),
         needs=(Kind.CLIENT,),
         link_only=True,
         optional=True,
@@ -73,7 +83,7 @@ _SPECS = (
     ),
     KindSpec(kind=Kind.VENDOR, fields=("name", "currency", "email"), fixed=("currency",), plural="vendors"),
     KindSpec(
-        kind=Kind.INVOICE,
+        kind=Kind.ESTIMATE,
         fields=(
             "number",
             "transaction_number",
@@ -99,7 +109,40 @@ _SPECS = (
         dates=("issue_date",),
         fixed=("currency",),
         transaction=True,
+        plural="estimates",
+    ),
+    KindSpec(
+        kind=Kind.INVOICE,
+        fields=(
+            "number",
+            "transaction_number",
+            "client",
+            "issue_date",
+            "due_date",
+            "currency",
+            "bill_to",
+            "emails",
+            "cc_emails",
+            "lines",
+            "discount",
+            "tax",
+            "tax_rate",
+            "total",
+            "notes",
+            "sent",
+            "paid",
+        ),
+        line_fields=_FORM_LINES,
+        needs=(Kind.CLIENT, Kind.ITEM),
+        money_fields=("currency", "lines", "discount", "tax", "total"),
+        decisive=("client", "issue_date"),
+        coupled=("lines", "discount", "tax", "tax_rate", "total"),
+        dates=("issue_date",),
+        fixed=("currency",),
+        transaction=True,
         voidable=True,
+        marks=("sent", "paid"),
+        derived=("paid",),
         plural="invoices",
     ),
     KindSpec(
@@ -190,6 +233,43 @@ _SPECS = (
         transaction=True,
         plural="bills",
     ),
+    KindSpec(
+        kind=Kind.PURCHASE,
+        fields=("vendor", "date", "currency", "lines", "total"),
+        line_fields=("category", "project", "description", "amount"),
+        needs=(Kind.VENDOR, Kind.CATEGORY, Kind.PROJECT),
+        money_fields=("currency", "lines", "total"),
+        decisive=("vendor", "date"),
+        coupled=("lines", "total"),
+        dates=("date",),
+        fixed=("currency",),
+        transaction=True,
+        plural="purchases",
+    ),
+    KindSpec(
+        kind=Kind.PURCHASE_ORDER,
+        fields=("number", "vendor", "date", "due_date", "currency", "lines", "total", "notes"),
+        line_fields=("category", "description", "project", "item", "amount", "quantity", "rate"),
+        needs=(Kind.VENDOR, Kind.ITEM, Kind.CATEGORY, Kind.PROJECT),
+        money_fields=("currency", "lines", "total"),
+        decisive=("vendor", "date"),
+        coupled=("lines", "total"),
+        dates=("date",),
+        fixed=("currency",),
+        transaction=True,
+        plural="purchase orders",
+    ),
+    KindSpec(
+        kind=Kind.ATTACHMENT,
+        fields=("owner_kind", "owner", "file_name", "size", "digest"),
+        needs=(Kind.INVOICE, Kind.CREDIT_NOTE, Kind.BILL, Kind.PURCHASE, Kind.PURCHASE_ORDER),
+        decisive=("owner_kind", "owner", "size"),
+        transaction=True,
+        watched=False,
+        along=True,
+        alone=True,
+        plural="attachments",
+    ),
 )
 
 SPECS: Mapping[Kind, KindSpec] = MappingProxyType({spec.kind: spec for spec in _SPECS})
@@ -209,6 +289,34 @@ NO_COUNTERPART = "-"
 DEFAULT_KEY = "default"
 """The id of what a document names not at all: the settings say what stands for it (R-23, R-101)."""
 PAYMENT_NOTES_LIMIT = 4000
+ATTACHMENT_LIMIT = 99_000_000
+"""Bytes of a file: an upload may have 100 MB in all, with what is said about the file (protocol.md 11)."""
+FILE_NAME_LIMIT = 1000
+CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "ai": "application/postscript",
+        "csv": "text/csv",
+        "doc": "application/msword",
+        "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "eps": "application/postscript",
+        "gif": "image/gif",
+        "jpeg": "image/jpeg",
+        "jpg": "image/jpeg",
+        "ods": "application/vnd.oasis.opendocument.spreadsheet",
+        "pdf": "application/pdf",
+        "png": "image/png",
+        "rtf": "text/rtf",
+        "tif": "image/tiff",
+        "txt": "text/plain",
+        "xls": "application/vnd.ms-excel",
+        "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "xml": "text/xml",
+    }
+)
+"""The sorts of files that QBO takes, by the end of their names (protocol.md 11), with what they are called on the wire.
+"""
+MEMO_LIMIT = 4000
+"""Memo of a purchase order (entities.md 6.5)."""
 REFERENCE_LIMIT = 21
 NUMBER_LIMIT = 21
 NAME_LIMIT = 100

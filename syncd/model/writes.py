@@ -74,6 +74,8 @@ class WireWrite(msgspec.Struct, frozen=True):
     qbo_id: str = ""
     batch_request_id: str = ""
     batch_item_id: str = ""
+    file: str = ""
+    """The source's id of a file whose content goes along. Its digest is in ``body``; its bytes are in no journal."""
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
+import msgspec
+
 from syncd.model.facts import Settings
 from syncd.reconciler.policy import Policy
 
-NAMES: tuple[str, ...] = ("ruddr", "onedesk")
+NAMES: tuple[str, ...] = ("ruddr", "billdr", "ravetree", "onedesk")
 """The profiles that exist."""
 
 
@@ -32,3 +34,14 @@ def load(name: str, settings: Settings) -> Policy:
         raise KeyError(name)
     policy: Policy = import_module(f"syncd.profiles.{name}").policy(settings)
     return policy
+
+
+def settled(name: str, settings: Settings) -> Settings:
+    """A company's settings, with what the profile says (its ``DEFAULTS``) where they say nothing. Raises ``KeyError``
+    for a name not in ``NAMES``."""
+    if name not in NAMES:
+        raise KeyError(name)
+    defaults = getattr(import_module(f"syncd.profiles.{name}"), "DEFAULTS", {})
+    return msgspec.structs.replace(
+        settings, **{each: value for each, value in defaults.items() if getattr(settings, each) is None}
+    )

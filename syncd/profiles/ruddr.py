@@ -110,6 +110,7 @@ def _form(
         verbs={Side.QBO: _WRITE | {Verb.DELETE}, Side.SOURCE: in_source},
         match_on=("number", "client", "issue_date", "total"),
         saved=settings.save_invoice_on_publish,
+        own_numbers=settings.numbering == "source",
         withdrawn=withdrawn,
         ticked=Answer.DELETE_QBO,
         unticked=Answer.ORPHAN,

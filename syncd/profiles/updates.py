@@ -46,10 +46,10 @@ _FOLLOWS = frozenset({"qbo_wins", "source_wins", "overwrite"})
 def updated(policy: KindPolicy, way: str) -> KindPolicy:
     """``policy`` with another way of following changes; everything else stays as it is.
 
-    Fields that QuickBooks decides (numbers) stay QuickBooks'.
+    Fields that QuickBooks decides (numbers) stay QuickBooks', and marks go the ways they went.
     """
     verbs = {side: policy.verbs.get(side, frozenset()) - {Verb.UPDATE} for side in (Side.QBO, Side.SOURCE)}
-    returned = {name: owner for name, owner in policy.owners.items() if owner is Owner.RETURNED}
+    returned = {n: owner for n, owner in policy.owners.items() if owner is Owner.RETURNED or n in policy.marks}
     if way in _FOLLOWS:
         verbs[Side.QBO] |= {Verb.UPDATE}
     if way == "qbo_wins" or returned:

@@ -52,14 +52,18 @@ _VERBS: Mapping[Answer, tuple[Side, Verb]] = {
     Answer.CREATE_SOURCE: (Side.SOURCE, Verb.CREATE),
 }
 _MATCH_ON: Mapping[Kind, tuple[str, ...]] = {
+    Kind.ESTIMATE: ("number", "client", "issue_date", "total"),
     Kind.INVOICE: ("number", "client", "issue_date", "total"),
     Kind.CREDIT_NOTE: ("number", "client", "issue_date", "total"),
     Kind.PAYMENT: ("client", "date", "amount", "allocations", "credits"),
     Kind.CREDIT_APPLICATION: ("client", "credit_note", "allocations"),
     Kind.BILL: ("vendor", "date", "total", "lines"),
+    Kind.PURCHASE: ("vendor", "date", "total", "lines"),
+    Kind.PURCHASE_ORDER: ("number", "vendor", "date", "total"),
+    Kind.ATTACHMENT: ("owner_kind", "owner", "file_name", "size"),
 }
 """What makes an unlinked record of either side the same, where a file does not say; of lists: name and currency."""
-FORMS = frozenset({Kind.INVOICE, Kind.CREDIT_NOTE})
+FORMS = frozenset({Kind.ESTIMATE, Kind.INVOICE, Kind.CREDIT_NOTE})
 """Documents that are drafted before they are sent."""
 PARTIES = frozenset({Kind.CLIENT, Kind.VENDOR})
 

@@ -97,11 +97,16 @@ class Books:
         self._batches = BatchSize(config.batch_size)
         self._lookups = Lookups(self._transport, self._listing, self.limiter, self._batches)
         self._feed = ChangeFeed(self._transport, self._listing, config, clock, self.server_time)
-        self._finder = Finder(self._lookups, self._listing, self.facts, self.decode)
+        self._finder = Finder(self._lookups, self._listing, self.facts, self.decode, settings)
         self._recovery = Recovery(self._listing, self.decode, self._read_urgent)
-        self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget)
+        self._content: Callable[[str], bytes | None] = lambda _: None
+        self._writer = Writer(self._transport, self.decode, self._batches, self._company.forget, self._content_of)
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-sender")
         self._reading: tuple[BooksFacts, Reading] | None = None
+
+    def take_files_from(self, content: Callable[[str], bytes | None]) -> None:
+        """Where the content of files comes from, by the source's id; None for one that is not as it was."""
+        self._content = content
 
     def close(self) -> None:
         """Give back connections. What was posted is waited for."""
@@ -156,13 +161,13 @@ class Books:
 
     # reading
 
-    def changes(self, since: datetime, kinds: Sequence[Kind]) -> BooksChanges:
+    def changes(self, since: datetime, kinds: Sequence[Kind], written: Collection[Kind] = ()) -> BooksChanges:
         """Everything of these kinds that changed since the cursor ``since``; raises when nothing could be read.
 
-        Kinds that QBO does not have or that nobody watches (``KindSpec.watched``) are left out. A record that is of
-        several kinds there appears under each of them.
+        Kinds that QBO does not have or that nobody watches (``KindSpec.watched``) are left out, but for those that are
+        ``written``. A record that is of several kinds there appears under each of them.
         """
-        watched = [kind for kind in kinds if kind in CODECS and SPECS[kind].watched]
+        watched = [kind for kind in kinds if kind in CODECS and (SPECS[kind].watched or kind in written)]
         if not watched:
             return BooksChanges(records={}, tombstones={}, unknown={}, cursor=since)
         feed = self._feed.read(tuple(dict.fromkeys(CODECS[kind].entity for kind in watched)), since)
@@ -170,7 +175,7 @@ class Books:
         unknown = {kind: part.failure for kind, part in parts.items() if part.failure}
         known = {kind: part for kind, part in parts.items() if kind not in unknown}
         inventory = {kind: part.inventory for kind, part in known.items() if part.inventory is not None}
-        taken = {kind: {i for i, row in part.rows.items() if CODECS[kind].takes(row)} for kind, part in known.items()}
+        taken = {kind: {i for i, row in part.rows.items() if self._takes(kind, row)} for kind, part in known.items()}
         return BooksChanges(
             records={
                 kind: {
@@ -190,6 +195,11 @@ class Books:
             },
         )
 
+    def everything(self, kinds: Sequence[Kind], cursor: datetime) -> BooksChanges:
+        """Every record of these kinds, as changes read at ``cursor``. Raises ``QboUnavailable`` when incomplete."""
+        records = {kind: {_id_of(each): each for each in self.scan(kind)} for kind in kinds}
+        return BooksChanges(records=records, tombstones={}, unknown={}, cursor=cursor)
+
     def read(self, kind: Kind, ids: Sequence[str]) -> dict[str, Present | Flawed | Absent | Unknown]:
         """These records as they are now; every id asked for is in the answer."""
         return self._read(kind, ids, Priority.READ)
@@ -203,8 +213,12 @@ class Books:
         kept, reading = CODECS[kind], self.reading()
         for page in self._listing.everything(kept.entity):
             for _, row in page:
-                if kept.takes(row):
+                if self._takes(kind, row):
                     yield kept.decode(row, reading)
+
+    def numbers_taken(self, kind: Kind, numbers: Collection[str]) -> frozenset[str]:
+        """Those of these numbers that documents of a kind have. Raises ``QboUnavailable``."""
+        return self._finder.numbers_taken(kind, numbers)
 
     def deposits_of(self, payments: Collection[str], since: date) -> dict[str, str] | Unknown:
         """Those of these payments, by id, that are part of a bank deposit of ``since`` or later, with its id."""
@@ -269,6 +283,7 @@ class Books:
             body=wire.encode(self._body(kind, verb, record, wishes, former)),
             request_id=request_id,
             qbo_id=qbo_id,
+            file=record.id if SPECS[kind].along and verb is Verb.CREATE and record is not None else "",
         )
 
     def _mail(self, kind: Kind, qbo_id: str, journal_id: str, request_id: str) -> WireWrite:
@@ -301,6 +316,15 @@ class Books:
         return self._recovery.look_up(write, sent_at)
 
     # inside
+
+    def _takes(self, kind: Kind, row: Raw) -> bool:
+        """Whether a row of an entity is of this kind. Where projects are sub-customers, none of these is a client."""
+        if kind is Kind.CLIENT and self._settings.project_as == "sub_customer":
+            return not CODECS[Kind.PROJECT].takes(row)
+        return CODECS[kind].takes(row)
+
+    def _content_of(self, file: str) -> bytes | None:
+        return self._content(file)
 
     def _send_first(self, writes: Sequence[WireWrite]) -> list[Outcome]:
         began = self._clock.now()
@@ -357,3 +381,7 @@ class Books:
 
 def _absent(identity: str, entity: str) -> Absent:
     return Absent(identity, (f"a complete QuickBooks query for {entity} by id did not return it",))
+
+
+def _id_of(seen: Present | Flawed) -> str:
+    return seen.record.id if isinstance(seen, Present) else seen.id

@@ -23,6 +23,7 @@ _CHEAP_QUERIES = 5
 """So few targeted queries are always better than counting first."""
 _ROWS_PER_DAY = 60
 _ROWS_PER_CUSTOMER = 25
+_FILES_PER_DOCUMENT = 5
 
 
 class Keys(msgspec.Struct, rename="pascal"):
@@ -41,11 +42,12 @@ class Keys(msgspec.Struct, rename="pascal"):
     vendor_ref: Ref | None = None
     total_amt: Decimal | None = None
     payment_ref_num: str | None = None
+    entity_ref: Ref | None = None
 
     @property
     def party_and_day(self) -> tuple[str, str]:
         """Whose document it is, and of which day."""
-        party = self.customer_ref or self.vendor_ref
+        party = self.customer_ref or self.vendor_ref or self.entity_ref
         return (party.value if party else "", self.txn_date or "")
 
 
@@ -145,5 +147,26 @@ def by_day(entity: str, party: str, keys: Iterable[tuple[str, date]]) -> list[Qu
             for day, names in sorted(days.items())
             for group in query.chunks(names)
         ]
+    except query.Inexpressible:
+        return None
+
+
+def on_days(entity: str, days: Iterable[date]) -> list[Query] | None:
+    """Queries for all of an entity on certain days: for what QBO cannot be asked by whose it is."""
+    return [Query(entity, (query.equals("TxnDate", day),), _ROWS_PER_DAY) for day in sorted(set(days))]
+
+
+def on_document(entity: str, identity: str) -> tuple[str, ...]:
+    """Conditions for the files that hang on a document (protocol.md 3.5)."""
+    return (
+        query.equals("AttachableRef.EntityRef.Type", entity),
+        query.equals("AttachableRef.EntityRef.value", identity),
+    )
+
+
+def files_of(documents: Iterable[tuple[str, str]]) -> list[Query] | None:
+    """Queries for the files of documents (entity and id)."""
+    try:
+        return [Query("Attachable", on_document(*one), _FILES_PER_DOCUMENT) for one in dict.fromkeys(documents)]
     except query.Inexpressible:
         return None

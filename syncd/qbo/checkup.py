@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from syncd.model.checks import NO_PURCHASE_ORDERS
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Problem, Unknown
 from syncd.model.records import Client, Kind, Project, Record, Vendor
@@ -25,6 +26,8 @@ class Named(Resolver, Protocol):
     def payment_method(self, name: str) -> str: ...
 
     def account_type(self, name: str) -> str: ...
+
+    def item_type(self, name: str) -> str: ...
 
 
 def check(facts: BooksFacts, settings: Settings, names: Named, find: Find) -> tuple[tuple[str, Problem], ...]:
@@ -64,7 +67,8 @@ def _company(facts: BooksFacts) -> Iterator[tuple[str, Problem]]:
 
 def _settings(facts: BooksFacts, settings: Settings) -> Iterator[tuple[str, Problem]]:
     if facts.global_tax and facts.sales_tax:
-        for name in ("default_tax_code", "exempt_tax_code"):
+        needed = ("exempt_tax_code",) if settings.tax_mode == "none" else ("default_tax_code", "exempt_tax_code")
+        for name in needed:
             if not getattr(settings, name):
                 yield (
                     ERROR,
@@ -96,6 +100,8 @@ def _settings(facts: BooksFacts, settings: Settings) -> Iterator[tuple[str, Prob
                 "default_income_account",
             ),
         )
+    if settings.purchase_orders and not facts.purchase_orders:
+        yield ERROR, Problem("purchase-orders-off", *NO_PURCHASE_ORDERS, "purchase_orders")
     if settings.expense_bills and not settings.default_expense_account:
         yield (
             WARNING,
@@ -114,16 +120,19 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
         ("default_item", settings.default_item, names.item),
         ("default_expense_account", settings.default_expense_account, names.account),
         ("deposit_account", settings.deposit_account, names.account),
+        ("payment_account", settings.payment_account, names.account),
         ("discount_account", settings.discount_account, names.account),
         ("default_income_account", settings.default_income_account, names.account),
         ("tax_item", settings.tax_item, names.item),
         ("discount_item", settings.discount_item, names.item),
+        ("mark_paid_account", settings.mark_paid_account, names.account),
         ("default_tax_code", settings.default_tax_code, names.tax_code),
         ("exempt_tax_code", settings.exempt_tax_code, names.tax_code),
     ]
     maps: list[tuple[str, Mapping[str, str], Callable[[str], str]]] = [
         ("tax_code_map", settings.tax_code_map, names.tax_code),
         ("item_map", settings.item_map, names.item),
+        ("line_type_map", settings.line_type_map, names.item),
         ("category_map", settings.category_map, names.account),
         ("payment_method_map", settings.payment_method_map, names.payment_method),
     ]
@@ -133,12 +142,27 @@ def _names(settings: Settings, names: Named) -> Iterator[tuple[str, Problem]]:
             if name:
                 look_up(name)
                 yield from _account_type(field, name, names)
+                yield from _item_type(field, name, names)
         except Unencodable as error:
             yield ERROR, Problem(error.code, error.message, error.remedy, field)
 
 
 _OWED = frozenset({"Accounts Receivable", "Accounts Payable"})
-_DEPOSITS = frozenset({"Bank", "Other Current Asset"})
+_FITTING = {
+    "deposit_account": (
+        frozenset({"Bank", "Other Current Asset"}),
+        "a bank account or Undeposited Funds",
+    ),
+    "mark_paid_account": (
+        frozenset({"Bank", "Other Current Asset"}),
+        "a bank account or Undeposited Funds",
+    ),
+    "payment_account": (
+        frozenset({"Bank", "Other Current Asset", "Credit Card"}),
+        "a bank, cash or credit card account",
+    ),
+}
+"""What sort of account some settings take, and how a person calls that (entities.md 4.5, 6.4)."""
 _INCOME = frozenset({"Income", "Other Income"})
 
 
@@ -147,6 +171,8 @@ def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Pr
     if field.partition(".")[0] not in {
         "default_expense_account",
         "deposit_account",
+        "mark_paid_account",
+        "payment_account",
         "discount_account",
         "default_income_account",
         "category_map",
@@ -157,10 +183,20 @@ def _account_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Pr
         text = f"{field} names {name!r}, an account of the type {found}: what is billed would be no income."
         yield ERROR, Problem("account-type", text, "Choose an income account.", field)
         return
-    if found in _OWED or (field == "deposit_account" and found and found not in _DEPOSITS):
-        fits = "a bank account or Undeposited Funds" if field == "deposit_account" else "an income or expense account"
+    fitting, fits = _FITTING.get(field, (frozenset(), "an income or expense account"))
+    if found in _OWED or (fitting and found and found not in fitting):
         text = f"{field} names {name!r}, an account of the type {found}, which QuickBooks does not take there."
         yield ERROR, Problem("account-type", text, f"Choose {fits}.", field)
+
+
+def _item_type(field: str, name: str, names: Named) -> Iterator[tuple[str, Problem]]:
+    """Types of lines are billed as services (V-4); goods would be taken from the stock with each invoice."""
+    if field.partition(".")[0] != "line_type_map":
+        return
+    found = names.item_type(name)
+    if found and found != "Service":
+        text = f"{field} names {name!r}, which is no service in QuickBooks but of the type {found}."
+        yield WARNING, Problem("item-type", text, "Choose a service, or expect what QuickBooks does with goods.", field)
 
 
 def _people(settings: Settings, find: Find) -> Iterator[tuple[str, Problem]]:

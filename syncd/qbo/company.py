@@ -30,6 +30,8 @@ _BY_ID = "id:"
 _TRACKED = {"classes": ("ClassTrackingPerTxn", "ClassTrackingPerTxnLine"), "locations": ("TrackDepartments",)}
 """Preferences by what they ask for (entities.md 1.6, 2.2)."""
 _LAPSED = ("EXPIRED", "CANCEL", "SUSPEND", "LAPSED", "PAST_DUE", "INACTIVE")
+_NO_ORDERS = ("SIMPLE START", "EASY START", "ESSENTIALS", "SELF-EMPLOYED", "SOLOPRENEUR")
+"""Plans below Plus, which have no purchase orders (entities.md 1.8)."""
 _CURRENCIES = {
     "US": "USD", "CA": "CAD", "GB": "GBP", "UK": "GBP", "AU": "AUD", "NZ": "NZD", "IN": "INR", "SG": "SGD",
     "ZA": "ZAR", "IE": "EUR", "FR": "EUR", "DE": "EUR", "ES": "EUR", "IT": "EUR", "MX": "MXN", "BR": "BRL",
@@ -103,6 +105,7 @@ def _facts(realm_id: str, info: Json, preferences: Json) -> BooksFacts:
         tracks=tuple(noun for noun, names in _TRACKED.items() if any(books.get(name) is True for name in names)),
         close_date=date.fromisoformat(str(closed)[:10]) if closed else None,
         read_only=any(word in status for word in _LAPSED),
+        purchase_orders=not any(word in named.get("OfferingSku", "").upper() for word in _NO_ORDERS),
     )
 
 
@@ -123,7 +126,10 @@ def _home_currency(preferences: dict[str, Any], country: str) -> str:
 
 _ITEM_NAMES = ("Name", "FullyQualifiedName")
 _ACCOUNT_NAMES = ("FullyQualifiedName", "Name", "AcctNum")
-_KEPT = ("AccountType", "Id", "Name", "FullyQualifiedName", "AcctNum", "SalesTaxRateList", "RateValue")
+_KEPT = (
+    *("AccountType", "CurrencyRef", "Type", "Id", "Name", "FullyQualifiedName", "AcctNum"),
+    *("SalesTaxRateList", "RateValue"),
+)
 
 
 class Names:
@@ -145,11 +151,23 @@ class Names:
         found = (row for row in self._rows("Account") if row["Id"] == identity)
         return next((str(row.get("AccountType") or "") for row in found), "")
 
+    def account_currency(self, name: str) -> str:
+        """The currency of the account that is meant by ``name``; empty where QBO does not say."""
+        identity = self.account(name)
+        found = (row for row in self._rows("Account") if row["Id"] == identity)
+        return next((str((row.get("CurrencyRef") or {}).get("value") or "") for row in found), "")
+
     def find_account(self, name: str) -> str:
         return self._only("Account", name, _ACCOUNT_NAMES)
 
     def item(self, name: str) -> str:
         return self._named("Item", name, _ITEM_NAMES, "product or service")
+
+    def item_type(self, name: str) -> str:
+        """The type of the item that is meant by ``name``; empty where QBO does not say."""
+        identity = self.item(name)
+        found = (row for row in self._rows("Item") if row["Id"] == identity)
+        return next((str(row.get("Type") or "") for row in found), "")
 
     def find_item(self, name: str) -> str:
         return self._only("Item", name, _ITEM_NAMES)

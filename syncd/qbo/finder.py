@@ -7,14 +7,16 @@ answer was unknown. Names are compared on our side, in the one form under which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
-from syncd.model.facts import BooksFacts
+from syncd.errors import QboUnavailable
+from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Flawed, Present, Unknown
 from syncd.model.records import (
+    Attachment,
     Bill,
     CreditApplication,
     Form,
@@ -22,6 +24,8 @@ from syncd.model.records import (
     Named,
     Party,
     Payment,
+    Purchase,
+    PurchaseOrder,
     Record,
 )
 from syncd.model.spec import REFERENCE_LIMIT
@@ -30,6 +34,7 @@ from syncd.model.writes import Refused
 from syncd.qbo import candidates
 from syncd.qbo.candidates import Fetcher, Keys, Rows, folded, index
 from syncd.qbo.codec import CODECS
+from syncd.qbo.codec.attachable import ENTITIES
 from syncd.qbo.codec.credit_application import memos_of
 from syncd.qbo.lookup import Lookups
 from syncd.qbo.query import Listing
@@ -49,8 +54,17 @@ _PSEUDO_CODES = frozenset({"TAX", "NON", "CustomSalesTax"})
 class Finder:
     """Finds candidates for unlinked records."""
 
-    def __init__(self, lookups: Lookups, listing: Listing, facts: Callable[[], BooksFacts], decode: Decode) -> None:
+    def __init__(
+        self,
+        lookups: Lookups,
+        listing: Listing,
+        facts: Callable[[], BooksFacts],
+        decode: Decode,
+        settings: Settings,
+    ) -> None:
         self._fetcher = Fetcher(lookups, listing)
+        self._sub_customers = settings.project_as == "sub_customer"
+        self._numbers_are_sent = settings.numbering != "qbo"
         self._facts = facts
         self._decode = decode
         self._ways: dict[Kind, Callable[[Kind, Sequence[Any]], dict[str, Found]]] = {
@@ -61,11 +75,15 @@ class Finder:
             Kind.TAX_CODE: self._named,
             Kind.PAYMENT_METHOD: self._named,
             Kind.CATEGORY: self._named,
+            Kind.ESTIMATE: self._forms,
             Kind.INVOICE: self._forms,
             Kind.CREDIT_NOTE: self._forms,
             Kind.PAYMENT: self._payments,
             Kind.CREDIT_APPLICATION: self._credit_applications,
             Kind.BILL: self._bills,
+            Kind.PURCHASE: self._purchases,
+            Kind.PURCHASE_ORDER: self._purchases,
+            Kind.ATTACHMENT: self._attachments,
         }
 
     def find(self, kind: Kind, probes: Sequence[Record]) -> dict[str, Found]:
@@ -76,6 +94,15 @@ class Finder:
         if way is None:
             raise ValueError(f"QuickBooks has no records of kind {kind.value}")
         return way(kind, probes)
+
+    def numbers_taken(self, kind: Kind, numbers: Collection[str]) -> frozenset[str]:
+        """Those of these numbers that documents of a kind have."""
+        entity = CODECS[kind].entity
+        rows = self._fetcher.rows(entity, candidates.by_value(entity, "DocNumber", sorted(numbers)))
+        if isinstance(rows, Unknown):
+            raise QboUnavailable(rows.reason)
+        there = {folded(keys.doc_number or "") for keys, _ in rows.values()}
+        return frozenset(number for number in numbers if folded(number) in there)
 
     # customers and vendors
 
@@ -91,6 +118,8 @@ class Finder:
         rows = self._fetcher.rows(entity, candidates.by_name(entity, prop, [probe.name for probe in probes]))
         if isinstance(rows, Unknown):
             return {probe.id: rows for probe in probes}
+        if kind is Kind.CLIENT and self._sub_customers:  # a sub-customer is a project, whatever its name
+            rows = {identity: row for identity, row in rows.items() if row[0].parent_ref is None}
         by_key = index(rows, lambda keys: name_key(keys.display_name or keys.name or ""))
         return {probe.id: self._decoded(kind, rows, by_key.get(name_key(probe.name), ())) for probe in probes}
 
@@ -139,12 +168,13 @@ class Finder:
         if isinstance(rows, Unknown):
             return {probe.id: rows for probe in probes}
         active = {identity: row for identity, row in rows.items() if row[0].active}
-        shelves = [index(active, name) for name in _NAMES]
+        ended = kind is Kind.PROJECT and self._sub_customers  # may be made active again
+        shelves = [index(each, name) for each in ((active, rows) if ended else (active,)) for name in _NAMES]
         found: dict[str, Found] = {}
         for probe in probes:
             key = name_key(probe.name)
             matches = next((shelf[key] for shelf in shelves if key in shelf), []) if key else []
-            found[probe.id] = tuple(_renamed(each, probe.name) for each in self._decoded(kind, active, matches))
+            found[probe.id] = tuple(_renamed(each, probe.name) for each in self._decoded(kind, rows, matches))
         return found
 
     # documents
@@ -152,7 +182,7 @@ class Finder:
     def _forms(self, kind: Kind, probes: Sequence[Form]) -> dict[str, Found]:
         """By number, whoever the customer is; by customer, day and total where QBO has not got a number of ours."""
         entity = CODECS[kind].entity
-        numbers_are_ours = self._facts().custom_numbers
+        numbers_are_ours = self._facts().custom_numbers and self._numbers_are_sent
         dated = [probe for probe in probes if probe.client and not (numbers_are_ours and _number(probe))]
         numbers = [_number(probe) for probe in probes if _number(probe)]
         rows = self._fetcher.rows(
@@ -226,6 +256,49 @@ class Finder:
             found[probe.id] = self._decoded(kind, rows, matches)
         return found
 
+    def _purchases(self, kind: Kind, probes: Sequence[Purchase | PurchaseOrder]) -> dict[str, Found]:
+        """Expenses and purchase orders by vendor, day and total, orders by their number as well. QBO cannot be asked
+        for those of a vendor, so all of a day are looked at."""
+        entity = CODECS[kind].entity
+        numbers = [number for probe in probes if (number := _number(probe))]
+        asked = [candidates.on_days(entity, [probe.date for probe in probes])]
+        if numbers:
+            asked.append(candidates.by_value(entity, "DocNumber", numbers))
+        rows = self._fetcher.rows(entity, *asked)
+        if isinstance(rows, Unknown):
+            return {probe.id: rows for probe in probes}
+        by_day = index(rows, lambda keys: (*keys.party_and_day, keys.total_amt))
+        by_number = index(rows, lambda keys: folded(keys.doc_number or ""))
+        unknown = Unknown("The vendor is not linked, so it cannot be looked for.")
+        found: dict[str, Found] = {}
+        for probe in probes:
+            matches = list(by_day.get((probe.vendor, probe.date.isoformat(), probe.total), ()))
+            if _number(probe):
+                matches += by_number.get(folded(_number(probe)), ())
+            known = bool(probe.vendor) or bool(_number(probe))
+            found[probe.id] = self._decoded(kind, rows, dict.fromkeys(matches)) if known else unknown
+        return found
+
+    def _attachments(self, kind: Kind, probes: Sequence[Attachment]) -> dict[str, Found]:
+        """Those that hang on the same document; nothing hangs on one that is not in QBO yet."""
+        there = {probe.id: (ENTITIES[Kind(probe.owner_kind)], probe.owner) for probe in probes if probe.owner}
+        rows = self._fetcher.rows(CODECS[kind].entity, candidates.files_of(there.values())) if there else {}
+        if isinstance(rows, Unknown):
+            return {probe.id: rows for probe in probes}
+        files = [self._decode(kind, row) for _, row in rows.values() if CODECS[kind].takes(row)]
+        found: dict[str, Found] = {probe.id: () for probe in probes}
+        for name, (entity, owner) in there.items():
+            found[name] = tuple(
+                each
+                for each in files
+                if isinstance(each, Present)
+                and isinstance(each.record, Attachment)
+                and each.record.owner == owner
+                and each.record.owner_kind
+                and ENTITIES[Kind(each.record.owner_kind)] == entity
+            )
+        return found
+
     def _decoded(self, kind: Kind, rows: Rows, matches: Iterable[str]) -> tuple[Present | Flawed, ...]:
         return tuple(self._decode(kind, rows[identity][1]) for identity in matches)
 
@@ -244,8 +317,9 @@ def _renamed(found: Present | Flawed, name: str) -> Present | Flawed:
     return msgspec.structs.replace(found, record=msgspec.structs.replace(found.record, name=name))
 
 
-def _number(probe: Form) -> str:
-    return probe.number.strip() if isinstance(probe.number, str) else ""
+def _number(probe: Form | Purchase | PurchaseOrder) -> str:
+    number = getattr(probe, "number", "")
+    return number.strip() if isinstance(number, str) else ""
 
 
 def _same_reference(probe: Payment, keys: Keys) -> bool:

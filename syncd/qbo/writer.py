@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from syncd.errors import QboError, QboThrottled, QboUnavailable
+from syncd.model.checks import NO_PURCHASE_ORDERS
 from syncd.model.observations import Absent, Flawed, Present
 from syncd.model.records import Kind, State
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, Verb, WireWrite
-from syncd.qbo import faults, wire
+from syncd.qbo import faults, uploads, wire
 from syncd.qbo.batches import TOO_LARGE, BatchSize
 from syncd.qbo.faults import Fault, FaultClass
 from syncd.qbo.limiter import Priority
@@ -62,8 +63,14 @@ class Writer:
     """Sends writes, alone or in batches."""
 
     def __init__(
-        self, transport: Transport, decode: Decode, batches: BatchSize, company_changed: Callable[[], None]
+        self,
+        transport: Transport,
+        decode: Decode,
+        batches: BatchSize,
+        company_changed: Callable[[], None],
+        content: Callable[[str], bytes | None] = lambda _: None,
     ) -> None:
+        self._content = content
         self._transport = transport
         self._decode = decode
         self._batches = batches
@@ -90,7 +97,9 @@ class Writer:
 
     def _send(self, group: list[tuple[int, WireWrite]]) -> list[Outcome]:
         writes = [write for _, write in group]
-        call = _batch_call(writes) if writes[0].batch_request_id else _single_call(writes[0])
+        call = self._call(writes)
+        if call is None:
+            return [Conflict("The file is not there any more, or its content changed since it was looked at.")]
         try:
             return self._outcomes(writes, self._transport.write(call))
         except (QboThrottled, NotReachedError) as error:
@@ -98,6 +107,15 @@ class Writer:
         except QboUnavailable as error:
             lost = NotSent(error.message) if error.code == "stopping" else InDoubt(error.message)
             return [lost] * len(writes)
+
+    def _call(self, writes: list[WireWrite]) -> Call | None:
+        """The request; None where a file that was to go along is another one by now."""
+        if writes[0].batch_request_id:
+            return _batch_call(writes)
+        if not writes[0].file:
+            return _single_call(writes[0])
+        content = self._content(writes[0].file)
+        return None if content is None else uploads.call_of(writes[0], content)
 
     def _outcomes(self, writes: list[WireWrite], reply: Reply) -> list[Outcome]:
         if reply.fault is not None and reply.fault.code == TOO_LARGE and len(writes) > 1:
@@ -109,7 +127,19 @@ class Writer:
             return [_by_status(reply.status, reply.tid)] * len(writes)
         if writes[0].batch_request_id:
             return self._items(writes, reply)
+        if writes[0].file:
+            return [self._uploaded(writes[0], reply)]
         return [self._answered(writes[0], reply.envelope, reply.tid)]
+
+    def _uploaded(self, write: WireWrite, reply: Reply) -> Outcome:
+        """A fault stands inside the answer's list, beside the status of a success (protocol.md 11)."""
+        match uploads.answer_of(reply):
+            case Fault() as fault:
+                return self._faulted(write, fault, reply.tid)
+            case None:
+                return InDoubt(f"QuickBooks answered without the {write.entity}.")
+            case row:
+                return self._written(write, row, reply.tid)
 
     def _items(self, writes: list[WireWrite], reply: Reply) -> list[Outcome]:
         try:
@@ -171,7 +201,7 @@ class Writer:
             case FaultClass.GONE if fault.code == "610" and write.verb is not Verb.CREATE:
                 return self._gone(write, fault, tid)
             case _:
-                return _refused(fault, tid)
+                return _refused_of(write, fault, tid)
 
     def _gone(self, write: WireWrite, fault: Fault, tid: str) -> Outcome:
         """610 on a change: either the record itself is gone, or something it refers to (protocol.md 9.3)."""
@@ -275,6 +305,14 @@ def _deleted(write: WireWrite, row: Raw, tid: str) -> Outcome:
 
 def _is_void(after: Present) -> bool:
     return getattr(after.record, "state", State.VOID) is State.VOID
+
+
+def _refused_of(write: WireWrite, fault: Fault, tid: str) -> Refused:
+    """In words of its own where the fault means more for this kind than for others (B-15)."""
+    if write.kind is Kind.PURCHASE_ORDER and fault.group is FaultClass.PERMISSION:
+        text, remedy = NO_PURCHASE_ORDERS
+        return Refused(fault.code, text, remedy, tid=tid)
+    return _refused(fault, tid)
 
 
 def _refused(fault: Fault, tid: str) -> Refused:

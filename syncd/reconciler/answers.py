@@ -6,6 +6,8 @@ from syncd.model.checks import unusable
 from syncd.model.lens import differing
 from syncd.model.observations import Absent, Flawed, Problem
 from syncd.model.records import Side
+from syncd.model.references import amount_of, label
+from syncd.model.spec import DEFAULT_KEY
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import ALLOWED, BY_PERSON, DEFAULT
@@ -13,7 +15,7 @@ from syncd.reconciler.mail import Mail
 from syncd.reconciler.merged import moved_to
 from syncd.reconciler.plan import LeftOut
 from syncd.reconciler.policy import Answer, Case, Owner
-from syncd.reconciler.reasons import why_held
+from syncd.reconciler.reasons import EDITED_HERE, why_held
 from syncd.reconciler.sight import widen
 from syncd.reconciler.to_qbo import ToQbo
 from syncd.reconciler.to_source import ToSource
@@ -33,13 +35,17 @@ class Answers(ToQbo, ToSource, Mail):
         problems = self._problems()
         if problems:
             self._hold("; ".join(problem.text for problem in problems), problems=problems)
+        elif unknown := self._unlisted():
+            self._hold(unknown)
+        elif self._nothing_fits():
+            self._hold(self._entry.held_back, case=Case.BLOCKED)
         else:
             getattr(self, f"_on_{self._answer(self._seen.case).value}")()
             self._mail()
         self._finish()
 
     def _answer(self, case: Case) -> Answer:
-        left_behind = self._known is not None and self._known.state == "orphaned"
+        left_behind = self._left_behind()
         if self._seen.withdrawn and left_behind and case in _SOURCE_GONE:
             return self._removed_after_all(case)
         if case in _EDITED and self._changed().isdisjoint(self._seen.differences):
@@ -51,6 +57,9 @@ class Answers(ToQbo, ToSource, Mail):
         answer = wished if wished in ALLOWED[case] else DEFAULT[case]
         return Answer.NONE if left_behind and answer is Answer.ORPHAN else answer
 
+    def _left_behind(self) -> bool:
+        return self._known is not None and self._known.state == "orphaned"
+
     def _removed_after_all(self, case: Case) -> Answer:
         """What was left behind stays, whatever becomes of the draft, until somebody ticks its box (R-44)."""
         if self._ticked(Answer.NONE) is not self._policy.ticked or self._policy.ticked is None:
@@ -61,13 +70,20 @@ class Answers(ToQbo, ToSource, Mail):
         """What the policy says."""
         if self._seen.withdrawn and case in _SOURCE_GONE:
             return self._ticked(self._policy.withdrawn)
-        if self._seen.voided and case is Case.SRC_GONE:
-            return self._policy.source_void
         if case is Case.SRC_GONE:
-            return self._ticked(self._said(case))
+            return self._gone_from_source(case)
+        if case is Case.QBO_VOID and self._policy.closes and self._left_behind():
+            return Answer.REACTIVATE_QBO  # it ended because the source closed it, and is open there again
         if case is Case.ADOPT_DIFF and not self._seen.certain:
             return Answer.HOLD  # a look-alike may be somebody else's (F-88)
         return self._said(case)
+
+    def _gone_from_source(self, case: Case) -> Answer:
+        if self._seen.voided:
+            return self._policy.source_void
+        if self._known is not None and "by_mark" in self._known.source_base:
+            return Answer.DELETE_QBO  # it was syncd's own, and goes with the mark (C-V3)
+        return self._ticked(self._said(case))
 
     def _said(self, case: Case) -> Answer:
         """What the policy's table says: where a person asked for the record, perhaps something else."""
@@ -90,6 +106,23 @@ class Answers(ToQbo, ToSource, Mail):
                 return observation.problems
         return ()
 
+    def _unlisted(self) -> str:
+        """Why a record of this name has no counterpart, whatever QBO has (V-4); empty where it may have one."""
+        names, record = self._policy.only_names, self._seen.source_record
+        if names is None or record is None or getattr(record, "name", "").strip() in names:
+            return ""
+        if record.id == DEFAULT_KEY:
+            return "a line names no type, so nobody can say which item of QuickBooks it is"
+        said = f"lines of the type {label(record)!r} are mapped to no item in QuickBooks"
+        return f"{said} ([company.settings] line_type_map)"
+
+    def _nothing_fits(self) -> bool:
+        """Whether there is nothing to do but to wait until more of it may be in QBO."""
+        if not self._entry.held_back:
+            return False
+        nothing = not amount_of(self._seen.source_record) if self._seen.source_record is not None else False
+        return nothing or self._answer(self._seen.case) is Answer.NONE
+
     # ---- answers that write nothing
 
     def _on_none(self) -> None:
@@ -106,7 +139,8 @@ class Answers(ToQbo, ToSource, Mail):
         of the one before it): a stop came between the two writes."""
         record, capability, partner = self._seen.source_record, self._capability, self._seen.partner
         keeps = capability.external_id and Verb.UPDATE in capability.verbs
-        ours = self._known is not None and self._known.created_by is Side.QBO
+        known = self._known
+        ours = known is not None and (known.created_by is Side.QBO or self._policy.shows_link)
         if not keeps or not ours or partner is None or self._seen.case is not Case.IN_SYNC:
             return False
         return getattr(record, "external_id", partner.record.id) != partner.record.id
@@ -130,7 +164,8 @@ class Answers(ToQbo, ToSource, Mail):
         if self._seen.case is Case.UNKNOWN:
             self._hold(self._seen.why_unknown or "one side could not be read", wait=True)
             return
-        self._hold(why_held(self._seen) + self._perhaps_merged())
+        edited = self._remedy() if self._seen.source_changed and self._seen.case in EDITED_HERE else ""
+        self._hold(why_held(self._seen, self._policy) + (edited or self._perhaps_merged()))
 
     def _perhaps_merged(self) -> str:
         """What to do where QuickBooks' record went because it was merged with another one (F-76)."""
@@ -164,18 +199,24 @@ class Answers(ToQbo, ToSource, Mail):
 
     def _on_link(self) -> None:
         if self._seen.partner is None or self._seen.differences:
-            self._hold(why_held(self._seen))
+            self._hold(why_held(self._seen, self._policy))
             return
         found = unusable(self._seen.partner.record, self._view.settings)
         if found:
             self._hold("; ".join(problem.text for problem in found), problems=found)
             return
-        self._state(Verb.LINK, "the same record is already in QuickBooks; from now on the two are kept in agreement")
+        reason = "the same record is already in QuickBooks; from now on the two are kept in agreement"
+        self._state(Verb.LINK, reason)
 
     def _on_record(self) -> None:
+        """What QBO changed stays there; but a mark is no content, and goes the way it always does (V-10)."""
+        marks = self._theirs(self._seen.qbo_changed & self._policy.marks)
         if self._entry.pushed and self._would_overwrite(self._seen.qbo_changed):
             return
-        self._record_difference()
+        if marks and self._seen.case is Case.QBO_EDITED:
+            self._pull(marks, f"QuickBooks changed {explain.words(marks)}")
+        else:
+            self._record_difference()
 
     def _on_rebase(self) -> None:
         self._rebase("both sides hold the same again")
@@ -194,6 +235,8 @@ class Answers(ToQbo, ToSource, Mail):
             why = "was removed in QuickBooks"
         elif self._seen.case is Case.QBO_VOID:
             why = "was voided in QuickBooks"
+        elif self._seen.case is Case.BOTH_GONE:
+            why = "is inactive on both sides"
         reason = f"it {why}; the policy leaves its counterpart and keeps the link for reuse"
         if self._seen.withdrawn and self._policy.ticked is not None:
             reason += ". Tick that it is to be removed from QuickBooks, and it is deleted there"  # R-44
@@ -232,20 +275,42 @@ class Answers(ToQbo, ToSource, Mail):
             self._conflict()
             return
         changed = self._seen.qbo_changed
-        theirs = frozenset(name for name in changed if self._owner(name) in {Owner.QBO, Owner.RETURNED})
+        theirs = self._theirs(changed)
         rest = changed - theirs
-        if not self._policy.keep_qbo_edits and any(self._owner(name) is Owner.SOURCE for name in rest):
+        if self._not_left(rest):
             self._hold(f"QuickBooks changed {explain.words(rest)}, which the source decides")
         elif theirs:
             self._pull(theirs, f"QuickBooks changed {explain.words(theirs)}, and QuickBooks decides here")
         else:
             self._on_record()
 
+    def _theirs(self, changed: frozenset[str]) -> frozenset[str]:
+        """Those of the fields that QBO changed which the source takes over."""
+        raised = {name for name in changed if self._owner(name) is Owner.RAISED and self._seen.qbo.get(name) == "yes"}
+        return frozenset(name for name in changed if self._owner(name) in {Owner.QBO, Owner.RETURNED}) | raised
+
+    def _not_left(self, rest: frozenset[str]) -> bool:
+        """Whether what QBO changed in these fields, which the source decides, is for a person to look at."""
+        if rest & self._policy.never_left:
+            return True
+        return not self._policy.keep_qbo_edits and any(self._owner(name) is Owner.SOURCE for name in rest)
+
     def _on_merge(self) -> None:
-        mine, theirs = self._seen.source_changed, self._seen.qbo_changed
+        """What QBO changed in fields of the source, and what is left there, is recorded once the rest is done."""
+        alike = self._policy.marks - self._seen.differences
+        mine, theirs = self._seen.source_changed - alike, self._theirs(self._seen.qbo_changed) - alike
+        rest = self._seen.qbo_changed - theirs - alike
+        if self._not_left(rest):
+            self._hold(f"QuickBooks changed {explain.words(rest)}, which the source decides")
+            return
+        if not mine and not theirs:
+            self._record_difference()
+            return
         why = "the two sides changed different fields"
-        self._pull(theirs, f"{why}; the source takes {explain.words(theirs)}")
-        self._push(mine, f"{why}; QuickBooks takes {explain.words(mine)}")
+        if theirs:
+            self._pull(theirs, f"{why}; the source takes {explain.words(theirs)}")
+        if mine:
+            self._push(mine, f"{why}; QuickBooks takes {explain.words(mine)}")
 
     def _conflict(self) -> None:
         """Both changed the same field: its owner wins, every other field goes the way it was changed."""

@@ -50,6 +50,13 @@ def advance(
     return Settled(new_source, new_qbo, (kept | echoes) - variance, variance)
 
 
+def unmarked(kind: Kind, source: Projection, qbo: Projection) -> tuple[Projection, Projection]:
+    """The halves of a first base: of a mark that only one side has, both say "no". So the one that is there is seen as
+    a change of its side, and goes the way that such changes go."""
+    alone = {name: "no" for name in SPECS[kind].marks if name in source and name in qbo and source[name] != qbo[name]}
+    return {**source, **alone}, {**qbo, **alone}
+
+
 def as_written(kind: Kind, sent: Projection, found: Projection, written: frozenset[str]) -> Projection:
     """What a side held right after the fields ``written`` were written as ``sent``, where it was ``found`` later on and
     people may have changed it. Money, the customer and the date stay as found: they are for a person to look at. What

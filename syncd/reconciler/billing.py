@@ -104,7 +104,7 @@ def _next_id(group: Group, remembered: Mapping[str, Billed]) -> str:
 
 def _bill(bill_id: str, expenses: list[Expense], home_currency: str) -> Bill:
     expenses.sort(key=lambda expense: (expense.date, len(expense.id), expense.id))
-    lines = tuple(_line(expense, _currency(expense, home_currency)) for expense in expenses)
+    lines = tuple(line_of(expense, _currency(expense, home_currency)) for expense in expenses)
     day: date = expenses[0].date
     return Bill(
         id=bill_id,
@@ -118,8 +118,8 @@ def _bill(bill_id: str, expenses: list[Expense], home_currency: str) -> Bill:
     )
 
 
-def _line(expense: Expense, currency: str) -> BillLine:
-    """Amounts have two decimals at most (R-99), and none in a currency without."""
+def line_of(expense: Expense, currency: str) -> BillLine:
+    """The line that stands for an expense. Amounts have two decimals at most (R-99), and none in a currency without."""
     unit = Decimal(1).scaleb(-min(_DIGITS, values.minor_digits(currency)))
     said = (expense.client_name, expense.project_name, expense.merchant, expense.notes)
     return BillLine(

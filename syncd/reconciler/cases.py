@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 import msgspec
 
+from syncd.model.records import Kind
+from syncd.model.spec import SPECS
 from syncd.reconciler.policy import Answer, Case
 
 
@@ -139,9 +141,9 @@ ALLOWED: Mapping[Case, frozenset[Answer]] = MappingProxyType(
         Case.SRC_GONE_QBO_EDITED: frozenset({_A.HOLD, _A.ORPHAN, _A.VOID_QBO}),
         Case.QBO_GONE: frozenset({_A.HOLD, _A.RECREATE_QBO, _A.ORPHAN, _A.DELETE_SOURCE, _A.WITHDRAW_SOURCE}),
         Case.QBO_GONE_SRC_EDITED: frozenset({_A.HOLD, _A.RECREATE_QBO, _A.ORPHAN}),
-        Case.QBO_VOID: frozenset({_A.HOLD, _A.VOID_SOURCE, _A.ORPHAN}),
+        Case.QBO_VOID: frozenset({_A.HOLD, _A.VOID_SOURCE, _A.ORPHAN, _A.REACTIVATE_QBO}),
         Case.QBO_VOID_SRC_EDITED: frozenset({_A.HOLD}),
-        Case.BOTH_GONE: frozenset({_A.FORGET}),
+        Case.BOTH_GONE: frozenset({_A.FORGET, _A.ORPHAN}),
         Case.MOVED: frozenset({_A.HOLD}),
         Case.TWINS: frozenset({_A.HOLD}),
         Case.REBORN_SRC: frozenset({_A.CREATE_QBO, _A.HOLD}),
@@ -183,6 +185,8 @@ BY_PERSON: Mapping[str, Mapping[Case, Answer]] = MappingProxyType(
                 Case.MERGEABLE: _A.PUSH,
                 Case.QBO_GONE: _A.RECREATE_QBO,
                 Case.QBO_GONE_SRC_EDITED: _A.RECREATE_QBO,
+                Case.QBO_VOID: _A.REACTIVATE_QBO,
+                Case.QBO_VOID_SRC_EDITED: _A.REACTIVATE_QBO,
                 Case.SRC_GONE: _A.DELETE_QBO,
                 Case.SRC_GONE_QBO_EDITED: _A.VOID_QBO,
             }
@@ -217,3 +221,12 @@ ACTIONS: Mapping[Case, tuple[str, ...]] = MappingProxyType(
 )
 """What a person may answer to a hold of each case, beside ``retry`` and ``ignore``. What an amount
 ceiling freezes is approved with ``accept-source``; a closed period or an applied payment stays frozen all the same."""
+
+_ENDED = frozenset({Case.QBO_VOID, Case.QBO_VOID_SRC_EDITED})
+
+
+def actions(case: Case, kind: Kind) -> tuple[str, ...]:
+    """What a person may answer to a hold of a record of this kind. What was made inactive can be made active again in
+    QBO, a void cannot be taken back (entities.md 1.5); and a list knows no void in the source."""
+    other = "accept-source" if SPECS[kind].transaction else "accept-qbo"
+    return tuple(word for word in ACTIONS.get(case, ()) if case not in _ENDED or word != other)

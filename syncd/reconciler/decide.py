@@ -9,10 +9,11 @@ import msgspec
 
 from syncd.model.observations import Absent, Flawed, Present, Unchanged
 from syncd.model.records import Kind, Record
-from syncd.model.references import dates_of, label
+from syncd.model.references import dates_of, label, owner_of
 from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers
 from syncd.reconciler.entries import Entry, View
+from syncd.reconciler.imports import comes_in
 from syncd.reconciler.match import Shelf
 from syncd.reconciler.planned import Planned
 from syncd.reconciler.policy import Answer, Case, KindPolicy
@@ -45,18 +46,43 @@ class Decider:
                 if _only_in_qbo(entry) and isinstance(entry.qbo, Present)
             ),
         )
+        resolve = self.planned.resolve
+        if SPECS[kind].along:
+            entries, resolve = self._with_owners(entries), self.planned.resolve_anew
+        coming = {e.qbo.record.id for e in entries if isinstance(e.qbo, Present) and self._comes(e, policy)}
         for entry in entries:
             if is_left_alone(entry):
                 self.planned.unchanged += 1
                 continue
-            one = look(entry, self._view, policy, self.planned.resolve, beside)
-            if not self._stays_home(one, policy, needed=source_id_of(entry) in wanted or entry.pushed):
+            one = look(entry, self._view, policy, resolve, beside)
+            needed = source_id_of(entry) in wanted or any(rival.record.id in coming for rival in one.rivals)
+            if not self._stays_home(one, policy, needed=needed or entry.pushed):
                 seen.append(one)
-        for one in _claimed(kind, seen):
+        for one in _claimed(seen, shared=self._view.policy.only_matched(kind)):
             if _only_in_qbo(one.entry) and one.partner and self.planned.concerns(kind, one.partner.record.id):
                 continue  # this very plan ties it to a record of the source: that says all there is to say
             self.planned.count_changes(one, awaited=policy.answers.get(Case.SRC_EDITED) is Answer.AWAIT)
             Answers(self.planned, self._view, policy, one).run()
+
+    def _comes(self, entry: Entry, policy: KindPolicy) -> bool:
+        """Whether a record that only QBO has may come into the source: then what fits it there is looked at as well,
+        although nothing needs it."""
+        return _only_in_qbo(entry) and comes_in(entry, policy, self._view)
+
+    def _with_owners(self, entries: Sequence[Entry]) -> list[Entry]:
+        """What belongs to a document comes and goes with it: it stays home until that is in QuickBooks, and is as good
+        as gone from the source once that leaves. The gone last: what takes their place goes first."""
+        kept: list[Entry] = []
+        for entry in entries:
+            owner = owner_of(entry.source.record) if isinstance(entry.source, Present) else None
+            if not isinstance(entry.source, Present) or (owner is not None and self.planned.stays_there(owner)):
+                kept.append(entry)
+            elif entry.known is not None and entry.known.state == "linked":
+                gone = Absent(entry.known.source_id, ("the document that it belongs to leaves QuickBooks",))
+                kept.append(msgspec.structs.replace(entry, source=gone))
+            else:
+                self.planned.unchanged += 1
+        return sorted(kept, key=lambda entry: isinstance(entry.source, Absent))
 
     def _stays_home(self, seen: Look, policy: KindPolicy, *, needed: bool) -> bool:
         """Whether the record is none of QuickBooks' business: a draft never sent, or nothing that anybody needs."""
@@ -76,7 +102,7 @@ class Decider:
             unwanted = not wanted or (policy.when_needed and not needed)
             return not called and (unwanted or before_start(record, self._view))
         if _only_in_qbo(entry) and isinstance(entry.qbo, Flawed):
-            if policy.answers.get(Case.FOREIGN) is Answer.CREATE_SOURCE:
+            if self._comes(entry, policy):
                 return False
             self.planned.count_ignored(entry.kind)
             return True
@@ -106,11 +132,11 @@ def _only_in_qbo(entry: Entry) -> bool:
     return entry.known is None and isinstance(entry.source, Absent)
 
 
-def _claimed(kind: Kind, seen: Sequence[Look]) -> list[Look]:
+def _claimed(seen: Sequence[Look], *, shared: bool) -> list[Look]:
     """Records of the source first, then those that only QBO has, both with who else claims the same record of QBO.
 
     One record of QBO that fits several of the source for certain is ambiguous, the other way round (C15). Where
-    several of the source may stand for one of QBO anyway (items), it is not.
+    several of the source may stand for one of QBO anyway (``shared``: items), it is not.
     """
     claims: dict[str, dict[str, Look]] = defaultdict(dict)
     for one in seen:
@@ -118,7 +144,7 @@ def _claimed(kind: Kind, seen: Sequence[Look]) -> list[Look]:
             claims[rival.record.id][source_id_of(one.entry)] = one
     mine = [one for one in seen if not _only_in_qbo(one.entry)]
     theirs = [one for one in seen if _only_in_qbo(one.entry)]
-    if not SPECS[kind].link_only:
+    if not shared:
         mine = [_contested(one, claims) for one in mine]
     return mine + [_awaited(one, claims) for one in theirs]
 

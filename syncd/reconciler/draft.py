@@ -8,7 +8,7 @@ from syncd.model.observations import Absent, Flawed, Present, Problem
 from syncd.model.records import Record, Side
 from syncd.model.references import label
 from syncd.model.spec import SPECS
-from syncd.model.writes import Verb
+from syncd.model.writes import EXTERNAL_ID, Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import BY_PERSON
 from syncd.reconciler.entries import SideCapability, View
@@ -50,6 +50,10 @@ class Draft:
         shown = mine or (partner.record if partner is not None and not remembered else None)
         return label(shown) if shown is not None else remembered
 
+    def _remedy(self) -> str:
+        """What the policy says can be done about a change in the source that is held, as the end of a reason."""
+        return f": {self._policy.remedy}" if self._policy.remedy else ""
+
     def _accepted(self) -> frozenset[str]:
         return self._known.accepted if self._known is not None else frozenset()
 
@@ -78,7 +82,14 @@ class Draft:
         if known is None or (side is Side.QBO and partner is None):
             self._hold("it must be read once more before it can be removed", wait=True)
             return
-        self._out.append(self._operation(side, verb, reason, record=record, money=self._money(record)))
+        after: tuple[str, ...] = ()
+        if self._spec.along:
+            after, held = self._planned.instead_of(self._kind, known.source_id)
+            if held:
+                self._hold("stays until what takes its place is in QuickBooks", wait=True)
+                return
+            after += self._planned.removal_with(record) if record is not None else ()
+        self._out.append(self._operation(side, verb, reason, record=record, after=after, money=self._money(record)))
 
     def _record_difference(self) -> None:
         """Remember that the two differ, and leave it at that."""
@@ -100,6 +111,7 @@ class Draft:
         problems: tuple[Problem, ...] = (),
         blocked_by: str = "",
         wait: bool = False,
+        heard: bool = False,
     ) -> None:
         base = self._operation(Side.STATE, Verb.HOLD, reason, record=self._seen.source_record)
         self._out.append(
@@ -109,6 +121,7 @@ class Draft:
                 problems=problems,
                 blocked_by=blocked_by,
                 wait=wait or bool(blocked_by),
+                heard=heard,
                 money=self._money(
                     self._seen.source_record or (self._seen.partner.record if self._seen.partner else None)
                 ),
@@ -126,11 +139,21 @@ class Draft:
     ) -> None:
         """``source_base``: what the source's half of the base is to be, where not what the source holds now."""
         operation = self._operation(
-            Side.STATE, verb, reason, record=self._seen.source_record, accepted=tuple(sorted(accepted))
+            Side.STATE,
+            verb,
+            reason,
+            record=self._seen.source_record,
+            accepted=tuple(sorted(accepted)),
+            writes_back=(EXTERNAL_ID,) if verb is Verb.LINK and self._shows_link() else (),
         )
         if source_base is not None:
             operation = replaced(operation, source_base=source_base)
         self._out.append(replaced(operation, qbo_id=qbo_id) if qbo_id else operation)
+
+    def _shows_link(self) -> bool:
+        """Whether the source is yet to be told which record of QBO, that was there before, it is linked with."""
+        able = self._policy.shows_link and self._capability.external_id and Verb.UPDATE in self._capability.verbs
+        return able and getattr(self._seen.source_record, EXTERNAL_ID, "") == ""
 
     def _finish(self) -> None:
         """Into the plan, all or nothing: where one part of what a record asks for is held, the record is held."""
@@ -142,7 +165,13 @@ class Draft:
             reason = "; ".join(dict.fromkeys(hold.reason for hold in holds))
             self._out = [replaced(holds[0], reason=reason, wait=all(hold.wait for hold in holds))]
         for operation in self._out:
-            self._planned.add(operation)
+            rest = self._entry.held_back if operation.verb is not Verb.HOLD else ""
+            told = (
+                msgspec.structs.replace(operation, remainder=rest, reason=f"{operation.reason}; {rest}")
+                if rest
+                else operation
+            )
+            self._planned.add(told)
 
     def _operation(
         self,

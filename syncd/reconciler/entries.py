@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Literal
 
 import msgspec
@@ -42,6 +43,8 @@ class Entry(msgspec.Struct, frozen=True):
     hold: where the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
     ``claimed`` is QBO's id of an unlinked record, where the source or the settings say it: the candidate of that id is
     certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since.
+    ``tried``: something was to be done with it before, and could not be. ``held_back``: why the source's record is more
+    than this one, which is the part of it that may be in QBO now.
     ``pushed``: a person asked that it goes out now. ``mail``: and that QBO mails it (``asked``); that is owed since it
     was copied (``owed``); or nobody knows whether it was done (``unclear``).
     """
@@ -56,7 +59,9 @@ class Entry(msgspec.Struct, frozen=True):
     asked: str = ""
     claimed: str = ""
     undone: bool = False
+    tried: bool = False
     pushed: bool = False
+    held_back: str = ""
     mail: Literal["", "asked", "owed", "unclear"] = ""
 
 
@@ -119,7 +124,9 @@ class View(msgspec.Struct, frozen=True):
     ``party_currency`` answers the source id of a client or vendor with its currency, or an empty string where that is
     not known. ``defaults``: by kind, QBO's id of what stands for the unmatched, and ``no_default`` why there is none
     although the settings name one. ``label_of``: how a person knows a
-    linked record of the source, by its id; empty where that is not known.
+    linked record of the source, by its id; empty where that is not known. ``first``: everything both sides have is
+    looked at for the first time. ``payments``: by the source's id of an invoice whose mark is in question, the source's
+    payments on it. ``today``: the date of what is entered on somebody's behalf.
     """
 
     entries: tuple[Entry, ...]
@@ -136,3 +143,6 @@ class View(msgspec.Struct, frozen=True):
     no_default: Mapping[Kind, str] = {}
     party_currency: Callable[[Kind, str], str] = lambda _kind, _id: ""
     label_of: Callable[[Kind, str], str] = lambda _kind, _id: ""
+    first: bool = False
+    today: date | None = None
+    payments: Mapping[str, tuple[Present, ...]] = {}

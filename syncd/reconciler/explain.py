@@ -26,8 +26,15 @@ _FIELD_WORDS = {
     "credits": "credit notes used",
     "method": "payment method",
     "reimbursed": "whether it is reimbursed",
+    "sent": "whether it was sent",
+    "paid": "whether it is paid",
+    "owner_kind": "kind of document",
+    "owner": "document",
+    "file_name": "file name",
+    "digest": "content",
 }
-_LINE_PARTS = {Kind.BILL: ("account", "description", "project", "", "amount")}
+_BOUGHT_PARTS = ("account", "description", "project", "item", "amount", "quantity", "rate")
+_LINE_PARTS = {Kind.BILL: _BOUGHT_PARTS, Kind.PURCHASE: _BOUGHT_PARTS, Kind.PURCHASE_ORDER: _BOUGHT_PARTS}
 _FORM_PARTS = ("item", "description", "quantity", "rate", "amount", "taxable")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from syncd.model.lens import Lens
-from syncd.model.records import Bill, CreditNote, Invoice, Record
+from syncd.model.records import Bill, CreditNote, Invoice, Project, Record
 from syncd.model.references import amount_of, dates_of
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
@@ -28,6 +28,8 @@ def why_frozen(seen: Look, view: View, verb: Verb, fields: frozenset[str], *, ap
     settled = view.settings.reconciled_until
     if not approved and settled is not None and any(day <= settled for record in records for day in dates_of(record)):
         return f"the books are reconciled up to {settled.isoformat()} ([company.settings] reconciled_until)"
+    if verb is Verb.DEACTIVATE and isinstance(partner, Project) and _is_open(partner):
+        return f"it has {partner.balance:.2f} open in QuickBooks"
     touches_money = verb is not Verb.UPDATE or bool(fields & set(SPECS[seen.entry.kind].coupled))
     # A bill stays as it was paid, its date and vendor too (C-R9).
     frozen = touches_money or isinstance(partner, Bill)
@@ -45,6 +47,10 @@ _WHY_USED = {
     CreditNote: "it is used on invoices in QuickBooks, so its amounts are not changed",
     Bill: "something is paid on it in QuickBooks, so it is not changed",
 }
+
+
+def _is_open(project: Project) -> bool:
+    return isinstance(project.balance, Decimal) and bool(project.balance)
 
 
 def _is_used(document: Invoice | CreditNote | Bill) -> bool:

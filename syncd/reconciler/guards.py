@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from syncd.model.observations import Present
+from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
@@ -105,6 +105,10 @@ def _whole_company(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
         why = "This is the first run of this company: it only plans until a person has read the plan."
         override = "syncd reconcile --approve-first-run, or syncd apply with the saved plan"
         yield _brake("first-run", why, doing, override)
+    if view.policy.unmapped:
+        missing = ", ".join(view.policy.unmapped)
+        why = f"Not every type of line is mapped to an item in QuickBooks; missing: {missing}."
+        yield _brake("line-types", why, doing, "complete [company.settings] line_type_map, then syncd check")
     if rails.scope_changed and not overrides.accept_config and doing:
         why = "Profile, mapping or settings changed since the last cycle, so comparisons may mean something else."
         yield _brake("scope-changed", why, doing, "syncd reconcile --accept-config")
@@ -114,7 +118,7 @@ def _empty_side(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     for kind, linked in view.rails.linked.items():
         for side in (Side.SOURCE, Side.QBO):
             # Links of items stand for names on lines too (the default item), not only for rows, and are never written.
-            lists_none = view.rails.listed.get((side, kind)) == 0 and not SPECS[kind].link_only
+            lists_none = view.rails.listed.get((side, kind)) == 0 and not view.policy.only_matched(kind)
             if not lists_none or linked <= view.overrides.allow_empty.get((side, kind), 0):
                 continue
             plural = SPECS[kind].plural
@@ -142,13 +146,35 @@ def _allowed_removals(kind: Kind, view: View) -> int:
     return max(limit, view.overrides.allow_removals.get(kind, 0))
 
 
+def _of_its_own(removals: Sequence[Operation], doing: Sequence[Operation], view: View) -> list[Operation]:
+    """Removals that remove something for good: not of a file in whose place there is another one, nor of what follows
+    the document that it belonged to, which was counted itself (re-keys are netted out, correctness.md 3)."""
+    if not any(SPECS[o.kind].along for o in removals):
+        return list(removals)
+    going = {(o.kind, o.qbo_id) for o in doing if o.verb in DESTRUCTIVE_VERBS and o.side is Side.QBO}
+    replaced = {(e.kind, e.source.id) for e in view.entries if isinstance(e.source, Absent) and e.source.replaced}
+
+    def follows(operation: Operation) -> bool:
+        kind, owner = operation.qbo_base.get("owner_kind"), operation.qbo_base.get("owner")
+        if not kind or not isinstance(kind, str) or not isinstance(owner, str):
+            return False
+        return (Kind(kind), owner) in going or not view.to_source(Kind(kind), owner)
+
+    return [
+        o for o in removals if not SPECS[o.kind].along or ((o.kind, o.source_id) not in replaced and not follows(o))
+    ]
+
+
 def _vanished(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     """Many linked records are missing from one side at once: no removal of that kind, whatever the policy says; and
     what is new there is not created on the other side, for it may be the same records under other keys."""
-    for (side, kind), missing in view.rails.missing.items():
+    for (side, kind), absent in view.rails.missing.items():
         linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
         members = [operation for operation in doing if operation.kind is kind]
         stops = [operation for operation in members if operation.verb in _VANISHING]
+        excused = {o.source_id for o in stops} - {o.source_id for o in _of_its_own(stops, doing, view)}
+        gone = (e.source.id for e in view.entries if e.kind is kind and isinstance(e.source, Absent))
+        missing = absent - len(excused.intersection(gone))
         anew = [o for o in members if o.verb is Verb.CREATE and o.side not in (side, Side.STATE)]
         # Where the policy holds them all, there is nothing to stop: the holds say it, and a halt would last for ever.
         if missing > allowed and stops:
@@ -170,6 +196,7 @@ def _removals(doing: Sequence[Operation], view: View) -> Iterable[Brake]:
     and ten there removes twenty."""
     for kind in SPECS:
         removals = [operation for operation in doing if operation.kind is kind and operation.verb in DESTRUCTIVE_VERBS]
+        removals = _of_its_own(removals, doing, view)
         linked, allowed = view.rails.linked.get(kind, 0), _allowed_removals(kind, view)
         before = view.rails.removed.get(kind, 0)
         if removals and before + len(removals) > allowed:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from syncd.model.observations import Absent, Present
-from syncd.model.records import CreditApplication, CreditNote, Kind, Payment, Record, State
+from syncd.model.records import Client, CreditApplication, CreditNote, Kind, Payment, Record, State
 from syncd.model.references import dates_of, qbo_references
-from syncd.reconciler.entries import View
-from syncd.reconciler.policy import Answer, Case
+from syncd.reconciler.entries import Entry, View
+from syncd.reconciler.policy import Answer, Case, KindPolicy
 
 ToSource = Callable[[Kind, str], str]
 
@@ -24,15 +24,24 @@ def is_ours(record: Record, view: View, to_source: ToSource) -> bool:
     if getattr(record, "state", State.LIVE) is State.VOID:
         return False
     match record:
-        case Payment() if not record.amount:
-            return False
         case Payment() | CreditApplication():
             known = any(to_source(Kind.INVOICE, part.invoice) for part in record.allocations)
-            return known and bool(to_source(Kind.CLIENT, record.client))
+            empty = isinstance(record, Payment) and not record.amount
+            return known and not empty and bool(to_source(Kind.CLIENT, record.client))
         case CreditNote():
             return bool(to_source(Kind.CLIENT, record.client))
+        case Client():  # V-17; one that was deactivated, or stands below another, is no contact of its own
+            return record.active and not record.parent
         case _:
             return False
+
+
+def comes_in(entry: Entry, policy: KindPolicy, view: View) -> bool:
+    """Whether the policy lets a record that only QBO has come into the source at all, now: any time, or while a company
+    is new, with what that did not get to (V-17)."""
+    if policy.answers.get(Case.FOREIGN) is not Answer.CREATE_SOURCE:
+        return False
+    return not policy.at_first or view.first or entry.tried
 
 
 def imported(view: View) -> frozenset[tuple[Kind, str]]:
@@ -40,7 +49,7 @@ def imported(view: View) -> frozenset[tuple[Kind, str]]:
     found: set[tuple[Kind, str]] = set()
     for entry in view.entries:
         policy = view.policy.kinds.get(entry.kind)
-        if policy is None or policy.when_imported or not isinstance(entry.qbo, Present):
+        if policy is None or policy.when_imported or policy.at_first or not isinstance(entry.qbo, Present):
             continue
         if policy.answers.get(Case.FOREIGN) is not Answer.CREATE_SOURCE:
             continue

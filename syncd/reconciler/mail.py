@@ -29,7 +29,7 @@ class Mail(Draft):
             return
         to = str(self._seen.source.get(ADDRESSES, ""))
         if self._entry.mail == "unclear":
-            self._hold(f"{UNCLEAR_TEXT} {self._remedy()}")
+            self._hold(f"{UNCLEAR_TEXT} {self._find_out()}")
         elif not to:
             self._note("is not mailed: the source has no billing e-mail for it")
         elif (copying is not None or self._may_be_mailed(to)) and self._allowed(Side.QBO, Verb.SEND):
@@ -70,6 +70,6 @@ class Mail(Draft):
             )
         )
 
-    def _remedy(self) -> str:
+    def _find_out(self) -> str:
         asked = f"syncd push {self._kind} {self._label()}"
         return f"Look in QuickBooks whether it was mailed. If not: {asked} --send. If so: {asked}"

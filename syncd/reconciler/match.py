@@ -18,11 +18,15 @@ from syncd.model.records import Kind
 from syncd.model.values import name_key
 
 _RECOGNISED_BY: Mapping[Kind, tuple[tuple[str, ...], ...]] = {
+    Kind.ESTIMATE: (("number",), ("client", "issue_date", "total", "lines")),
     Kind.INVOICE: (("number",), ("client", "issue_date", "total", "lines")),
     Kind.CREDIT_NOTE: (("number",), ("client", "issue_date", "total", "lines")),
     Kind.PAYMENT: (("client", "date", "amount", "reference"), ("client", "date", "amount", "allocations")),
     Kind.CREDIT_APPLICATION: (("client", "credit_note"),),
     Kind.BILL: (("vendor", "date", "total"),),
+    Kind.PROJECT: (("name", "client"),),
+    Kind.PURCHASE: (("vendor", "date", "total"),),
+    Kind.PURCHASE_ORDER: (("number",), ("vendor", "date", "total")),
 }
 """Per kind, the sets of fields any of which makes two records look alike; of lists it is the name."""
 _BY_NAME = (("name",),)

@@ -67,11 +67,20 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     money: Money | None = None
     problems: tuple[Problem, ...] = ()
     blocked_by: str = ""
+    given: str = ""
+    """The number that syncd counted for a document without one (B-18); chosen just before it is intended."""
+    remainder: str = ""
+    """Why something of the record is held back after this: it waits, although what can be done is done (C-B4)."""
     wait: bool = False
     """A hold that clears by itself once a side can be read again; no work for a person."""
     undoes: str = ""
     """The journal's id of the write that this takes back. ``record`` then is what the side held before, and names
     others by the ids of that very side; the writer does not translate it."""
+    alone: bool = False
+    """A write to the source of a record, in the source's ids, that goes its own way from there as if people had made or
+    removed it: no link is made or ended by it."""
+    heard: bool = False
+    """A hold that clears by itself, since what a person said of the record is being done."""
     mails: bool = False
     """It is to be mailed once this is done."""
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from syncd.model.observations import Absent, Present
 from syncd.model.records import Kind, Record, Side
-from syncd.model.references import is_name, is_pending, label, pending, qbo_references, references
-from syncd.model.spec import SPECS
+from syncd.model.references import (
+    file_row,
+    is_name,
+    is_pending,
+    label,
+    owner_of,
+    pending,
+    qbo_references,
+    references,
+)
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.imports import imported
@@ -36,10 +44,14 @@ class Planned:
         self._linking: dict[tuple[Kind, str], Operation] = {}
         self._linked_back: dict[tuple[Kind, str], Operation] = {}
         self._creating: dict[tuple[Kind, str], str] = {}
+        self._removing: dict[tuple[Kind, str], str] = {}
+        self._removing_there: dict[tuple[Kind, str], str] = {}
         self._coming: dict[tuple[Kind, str], str] = {}
         self._concerned: set[tuple[Kind, str]] = set()
         self._held: dict[tuple[Kind, str], Operation] = {}
-        self._ended = {(e.kind, e.known.source_id) for e in view.entries if e.known is not None and _ended_in_qbo(e)}
+        self._ended = {
+            (e.kind, e.known.source_id) for e in view.entries if e.known is not None and _ended_in_qbo(e, view)
+        }
         self._removed = {
             (e.kind, e.known.qbo_id): e.known
             for e in view.entries
@@ -59,6 +71,10 @@ class Planned:
             return planned.qbo_id
         return self._view.to_qbo(kind, source_id) or pending(kind, source_id)
 
+    def resolve_anew(self, kind: Kind, source_id: str) -> str:
+        """As ``resolve``; but what is made anew in this plan is one to come, whatever it was before."""
+        return pending(kind, source_id) if (kind, source_id) in self._creating else self.resolve(kind, source_id)
+
     def to_source(self, kind: Kind, qbo_id: str) -> str:
         """The source's id of a record of QBO, linked or about to be linked; empty where there is none."""
         known = self._view.to_source(kind, qbo_id)
@@ -74,6 +90,23 @@ class Planned:
         """Whether something is done about this record of QBO already."""
         return (kind, qbo_id) in self._concerned
 
+    def stays_there(self, owner: tuple[Kind, str]) -> bool:
+        """Whether a document is in QBO, or about to be, and not about to go: then what belongs to it is there, too."""
+        return owner not in self._removing and (owner in self._creating or not is_pending(self.resolve(*owner)))
+
+    def removal_with(self, record: Record) -> tuple[str, ...]:
+        """The removal of the document that a record of QBO belongs to: only after that it goes itself."""
+        owner = owner_of(record)
+        found = self._removing_there.get(owner) if owner is not None else None
+        return (found,) if found is not None else ()
+
+    def instead_of(self, kind: Kind, source_id: str) -> tuple[tuple[str, ...], bool]:
+        """What is uploaded in the place of a file whose row has other content by now; and whether that is held."""
+        row = file_row(source_id)
+        others = [(k, name) for k, name in (*self._creating, *self._held) if k is kind and file_row(name) == row]
+        held = any(slot in self._held for slot in others if slot[1] != source_id)
+        return tuple(self._creating[slot] for slot in others if slot in self._creating), held
+
     def links_of(self, record: Record) -> tuple[str, ...]:
         """What has to be linked or brought in before a record of QBO can be told to the source."""
         wanted = sorted(qbo_references(record))
@@ -84,6 +117,8 @@ class Planned:
     def add(self, operation: Operation) -> None:
         """Take an operation into the plan."""
         self.operations.append(operation)
+        if operation.alone:
+            return
         if operation.verb is not Verb.HOLD:
             self._concerned.add((operation.kind, operation.qbo_id))
         slot = (operation.kind, operation.source_id)
@@ -93,6 +128,8 @@ class Planned:
             self._linking[slot] = self._linked_back[operation.kind, operation.qbo_id] = operation
         elif operation.verb is Verb.CREATE and operation.side is Side.QBO:
             self._creating[slot] = operation.id
+        elif operation.verb is Verb.DELETE and operation.side is Side.QBO:
+            self._removing[slot] = self._removing_there[operation.kind, operation.qbo_id] = operation.id
         elif operation.verb is Verb.CREATE:
             self._coming[operation.kind, operation.qbo_id] = operation.id
 
@@ -122,7 +159,7 @@ class Planned:
                 after.append(self._creating[slot])
             elif slot in self._ended:
                 return (), self._blocker(*slot, why="which was deleted, voided or made inactive in QuickBooks")
-            elif is_pending(self.resolve(*slot)) and (held is not None or not SPECS[slot[0]].optional):
+            elif is_pending(self.resolve(*slot)) and (held is not None or not self._view.policy.may_lack(slot[0])):
                 return (), self._blocker(*slot)  # nobody knows yet that what is optional has no counterpart
         return tuple(after), ""
 
@@ -149,5 +186,7 @@ class Planned:
         return known or self._view.label_of(kind, source_id) or f"of the source's id {source_id}"
 
 
-def _ended_in_qbo(entry: Entry) -> bool:
-    return is_void(entry.qbo.record) if isinstance(entry.qbo, Present) else isinstance(entry.qbo, Absent)
+def _ended_in_qbo(entry: Entry, view: View) -> bool:
+    if isinstance(entry.qbo, Present):
+        return is_void(entry.qbo.record, view.policy.kinds[entry.kind])
+    return isinstance(entry.qbo, Absent)

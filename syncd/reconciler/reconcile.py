@@ -96,7 +96,7 @@ def waves(operations: tuple[Operation, ...]) -> list[tuple[Operation, ...]]:
             continue
         floor = ORDER[operation.kind] * 2
         if operation.verb in DESTRUCTIVE_VERBS:
-            floor = len(SPECS) * 2 + (len(SPECS) - ORDER[operation.kind]) * 2
+            floor = len(SPECS) * 2 + (len(SPECS) - _place_of_removal(operation.kind)) * 2
         level = max([floor, *(level_of[name] + 1 for name in operation.after if name in level_of)])
         level = max(level, busy.get(operation.key, -1) + 1)
         level_of[operation.id] = busy[operation.key] = level
@@ -115,9 +115,14 @@ def natural(text: str) -> tuple[int, str]:
     return (len(text), text) if text.isdigit() else (1_000_000, text)
 
 
+def _place_of_removal(kind: Kind) -> int:
+    """What depends on a record goes before it; what merely belongs to it goes with it, once it is gone."""
+    return -1 if SPECS[kind].along else ORDER[kind]
+
+
 def _rank(operation: Operation) -> tuple[int, int, int, tuple[int, str], str, str]:
     removal = operation.verb in DESTRUCTIVE_VERBS
-    place = ORDER[operation.kind]
+    place = _place_of_removal(operation.kind) if removal else ORDER[operation.kind]
     last = removal or operation.verb is Verb.SEND  # a mail tells of what was written before
     group = 3 if operation.verb is Verb.HOLD else 2 if last else 1 if operation.writes else 0
     side = 0 if operation.side is Side.QBO else 1

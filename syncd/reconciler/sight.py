@@ -8,7 +8,7 @@ import msgspec
 
 from syncd.model.lens import Projection, differing
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unchanged, Unknown
-from syncd.model.records import Client, Kind, Record, State, Vendor
+from syncd.model.records import Client, Kind, Project, Record, State, Vendor
 from syncd.model.references import vouched_id
 from syncd.model.spec import SPECS
 from syncd.model.values import name_key
@@ -60,7 +60,7 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
 
     remembered = known is not None and not tomb
     partner, rivals, certain = _partner(entry, view, policy, source, beside, remembered=remembered)
-    seen_qbo = _seen_qbo(entry, partner, tomb=tomb)
+    seen_qbo = _seen_qbo(entry, partner, policy, tomb=tomb)
     qbo = view.lens.qbo(entry.kind, partner.record) if partner is not None else {}
     if isinstance(entry.qbo, Unchanged) and known is not None:
         qbo = known.qbo_base
@@ -68,9 +68,13 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
     changed_source = differing(source, known.source_base) if known is not None else frozenset()
     changed_qbo = differing(qbo, known.qbo_base) if known is not None else frozenset()
     differences = differing(source, qbo)
+    if known is None:  # marks are seen to once the two are linked
+        differences -= frozenset(SPECS[entry.kind].marks)
     open_differences = differences
     if known is not None:
         open_differences -= _settled(entry, policy, known.accepted) - changed_source - changed_qbo
+    clash = _widen(entry.kind, changed_source) & _widen(entry.kind, changed_qbo)
+    clash -= frozenset(SPECS[entry.kind].marks) - differences  # nobody wants two things of a mark that is set alike
     sight = Sight(
         memory=Memory.NONE if known is None else Memory.TOMB if tomb else Memory.LINKED,
         source=seen_source,
@@ -79,7 +83,7 @@ def look(entry: Entry, view: View, policy: KindPolicy, resolve: Resolve, beside:
         source_changed=bool(changed_source),
         qbo_changed=bool(changed_qbo),
         agree=not open_differences,
-        disjoint=not (_widen(entry.kind, changed_source) & _widen(entry.kind, changed_qbo)),
+        disjoint=not clash,
         matches=0 if remembered else len(rivals),
         others=len(rivals) if remembered else 0,
     )
@@ -146,11 +150,11 @@ def _seen_source(entry: Entry, *, gone: bool, tomb: bool) -> Seen:
     return _seen_unread(entry, entry.source, tomb=tomb)
 
 
-def _seen_qbo(entry: Entry, partner: Present | None, *, tomb: bool) -> Seen:
+def _seen_qbo(entry: Entry, partner: Present | None, policy: KindPolicy, *, tomb: bool) -> Seen:
     if isinstance(entry.qbo, Unknown | Flawed):
         return Seen.UNKNOWN  # whatever fits it: there may be more that was not seen
     if partner is not None:
-        return Seen.VOID if is_void(partner.record) else Seen.LIVE
+        return Seen.VOID if is_void(partner.record, policy) else Seen.LIVE
     return _seen_unread(entry, entry.qbo, tomb=tomb)
 
 
@@ -164,9 +168,10 @@ def _seen_unread(entry: Entry, observation: Observation, *, tomb: bool) -> Seen:
             return Seen.UNKNOWN
 
 
-def is_void(record: Record) -> bool:
-    """A void transaction; for lists, a record that was made inactive (they know no other end, entities.md 1.5)."""
-    if isinstance(record, Client | Vendor):
+def is_void(record: Record, policy: KindPolicy) -> bool:
+    """A void transaction; for lists, a record that was made inactive (they know no other end, entities.md 1.5): for a
+    project only where it ends in the source the same way."""
+    if isinstance(record, Client | Vendor) or (isinstance(record, Project) and policy.closes):
         return not record.active
     return _state(record) is State.VOID
 
@@ -178,7 +183,7 @@ def _partner(
     linked = entry.qbo if isinstance(entry.qbo, Present) else None
     named = [c for c in entry.candidates if entry.claimed and c.record.id == entry.claimed]
     if named and not remembered and not view.to_source(entry.kind, entry.claimed):
-        return named[0], (tuple(named) if not is_void(named[0].record) else ()), _vouched(entry, view, named[0])
+        return named[0], (tuple(named) if not is_void(named[0].record, policy) else ()), _vouched(entry, view, named[0])
     pool = {} if remembered or beside is None else beside.near(source)
     pool |= {c.record.id: (c, view.lens.qbo(entry.kind, c.record)) for c in entry.candidates}
     candidates = [
@@ -190,14 +195,14 @@ def _partner(
     if not source or not candidates:
         return linked, (), False
     found = match(entry.kind, policy.match_on, source, candidates)
-    certain = tuple(c for c in found.certain if not is_void(c.record))
+    certain = tuple(c for c in found.certain if not is_void(c.record, policy))
     if remembered:
         return linked, certain, bool(certain)
-    live = certain or tuple(c for c in found.doubtful if not is_void(c.record))
+    live = certain or tuple(c for c in found.doubtful if not is_void(c.record, policy))
     if live:
         return live[0] if len(live) == 1 else None, live, bool(certain)
     # A void has no amounts left to fit by: one that people would recognise is enough.
-    voids = [c for c in (*found.certain, *found.doubtful) if is_void(c.record)]
+    voids = [c for c in (*found.certain, *found.doubtful) if is_void(c.record, policy)]
     return (voids[0] if voids else linked), (), False
 
 

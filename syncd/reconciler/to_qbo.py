@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from syncd.model.checks import problems as problems_of
 from syncd.model.lens import differing
-from syncd.model.observations import Problem
-from syncd.model.records import Kind, Record, Side
+from syncd.model.observations import Present, Problem
+from syncd.model.records import UNSET, CreditNote, Invoice, Kind, Record, Side
 from syncd.model.references import party
 from syncd.model.spec import DEFAULT_KEY, NO_COUNTERPART
+from syncd.model.taxing import as_sent
 from syncd.model.values import name_key
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
-from syncd.reconciler.draft import Draft
+from syncd.reconciler.confirm import Marks, Step
+from syncd.reconciler.plan import Money
 from syncd.reconciler.policy import Case, Owner
 from syncd.reconciler.reasons import why_created
 from syncd.reconciler.sight import widen
 
 
-class ToQbo(Draft):
+class ToQbo(Marks):
     """The part of the answers that is about QBO."""
 
     def _on_create_qbo(self) -> None:
@@ -28,11 +30,11 @@ class ToQbo(Draft):
         if self._policy.asked_only and not self._entry.pushed and not self._by_person():
             self._planned.unchanged += 1  # found by no mark it has, and nobody asked for it
             return
-        makes = Verb.CREATE in self._policy.verbs.get(Side.QBO, frozenset()) and record.id != DEFAULT_KEY
-        if self._spec.link_only and not makes:
+        shared = self._view.policy.only_matched(self._kind)
+        if shared and (not self._view.policy.writes(self._kind) or record.id == DEFAULT_KEY):
             self._link_named(record)
             return
-        if not self._allowed(Side.QBO, Verb.CREATE) or (self._spec.link_only and self._made_already(record)):
+        if not self._allowed(Side.QBO, Verb.CREATE) or (shared and self._made_already(record)):
             return
         ready, after = self._sendable(record)
         if not ready or self._frozen(Verb.CREATE, frozenset(self._seen.source)):
@@ -51,7 +53,7 @@ class ToQbo(Draft):
                 after=after,
                 writes_back=self._returned(),
                 awaits=self._awaited(),
-                money=self._money(record),
+                money=self._sent_money(record),
             )
         )
 
@@ -79,6 +81,11 @@ class ToQbo(Draft):
         if record is None or partner is None:
             self._hold("both sides must be read before a change can be sent", wait=True)
             return
+        rest = self._without_marks(changed, record, partner)
+        if rest or not changed:
+            self._push_content(rest, reason, record, partner)
+
+    def _push_content(self, changed: frozenset[str], reason: str, record: Record, partner: Present) -> None:
         leave = self._policy.leave_foreign and (self._known is None or self._known.created_by is not Side.QBO)
         if leave or all(self._owner(name) is Owner.KEEP for name in changed):
             self._state(
@@ -109,9 +116,20 @@ class ToQbo(Draft):
                 record=record,
                 after=after,
                 writes_back=self._returned() if self._known is None else (),
-                money=self._money(record),
+                money=self._sent_money(record),
             )
         )
+
+    def _without_marks(self, changed: frozenset[str], record: Record, partner: Present) -> frozenset[str]:
+        """What is left to be sent once the marks are seen to; nothing where the whole record waits for that."""
+        marks = changed & frozenset(self._spec.derived)
+        if not marks or not isinstance(record, Invoice):
+            return changed
+        step, said = self._mark(record, partner, widen(self._kind, changed - marks))
+        if step is not Step.HELD and changed - marks:
+            return changed - marks
+        self._hold(said, wait=step is not Step.HELD, heard=step is Step.DONE)
+        return frozenset()
 
     def _would_overwrite(self, fields: frozenset[str], reason: str = "") -> bool:
         """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
@@ -121,7 +139,8 @@ class ToQbo(Draft):
         if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
             return False
         matters = {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
-        theirs = frozenset(name for name in fields if self._known.source_base.get(name))
+        decided = (name for name in fields if self._owner(name) is not Owner.KEEP)
+        theirs = frozenset(n for n in decided if self._policy.keep_blanks or self._known.source_base.get(n))
         left = (theirs | self._accepted()) & matters if self._entry.pushed else frozenset()
         kept = theirs | left if reason else left  # else nothing is to be sent
         if kept:
@@ -138,6 +157,10 @@ class ToQbo(Draft):
         fixed = fields & frozenset(self._spec.fixed)
         if fixed:
             self._hold(f"QuickBooks never lets {explain.words(fixed)} change once a record exists")
+            return True
+        asks = fields & self._policy.asks
+        if asks and not self._by_person():
+            self._hold(f"the source changed {explain.words(asks)}, which is not sent by itself{self._remedy()}")
             return True
         decided = frozenset(name for name in changed if self._owner(name) is Owner.RETURNED)
         alone = decided - frozenset(self._spec.coupled)  # a total follows its lines; a number stands by itself
@@ -168,6 +191,7 @@ class ToQbo(Draft):
     def _sendable(self, record: Record) -> tuple[bool, tuple[str, ...]]:
         """Whether QBO can take ``record`` at all, and which operations have to be confirmed before."""
         found = problems_of(record, self._view.facts, self._view.settings) + self._wrong_currency(record)
+        found += self._numbered_otherwise(record)
         if found:
             closed = all(problem.code == "closed-period" for problem in found)
             reason = "; ".join(problem.text for problem in found)
@@ -179,18 +203,65 @@ class ToQbo(Draft):
             return False, ()
         return True, after
 
+    def _numbered_otherwise(self, record: Record) -> tuple[Problem, ...]:
+        """Where the number has to be the same on both sides (V-8), nothing goes out under another one."""
+        number = getattr(record, "number", UNSET)
+        if not self._policy.own_numbers:
+            return ()
+        if isinstance(number, str) and not number.strip():
+            text, remedy = f"The {self._noun()} has no number.", "Give it one in the source."
+        elif self._view.facts.custom_numbers:
+            return ()
+        else:
+            text = f"QuickBooks would give the {self._noun()} a number of its own."
+            remedy = "Switch on custom transaction numbers in QuickBooks (Account and settings, Sales)."
+        return (Problem(code="number-differs", field="number", text=text, remedy=remedy),)
+
+    def _noun(self) -> str:
+        return self._kind.replace("_", " ")
+
     def _on_delete_qbo(self) -> None:
         if not self._spec.transaction:
             self._on_deactivate_qbo()
             return
-        self._remove(Side.QBO, Verb.DELETE, "was removed in the source, and the policy removes it from QuickBooks too")
+        why = "was removed in the source"
+        if self._spec.along and self._known is not None and self._seen.partner is not None:
+            if self._planned.instead_of(self._kind, self._known.source_id)[0]:
+                why = "has other content in the source by now"
+            elif self._planned.removal_with(self._seen.partner.record):
+                why = "belongs to a document that leaves QuickBooks"
+        elif self._seen.withdrawn:
+            why = "is a draft again"
+        elif self._seen.voided:
+            why = "was voided in the source"
+        self._remove(Side.QBO, Verb.DELETE, f"{why}, and the policy removes it from QuickBooks too")
 
     def _on_void_qbo(self) -> None:
+        if not self._spec.transaction:
+            self._on_deactivate_qbo()
+            return
         why = "was voided" if self._seen.voided else "was removed"
         self._remove(Side.QBO, Verb.VOID, f"{why} in the source, and the policy voids it in QuickBooks")
 
     def _on_deactivate_qbo(self) -> None:
-        self._remove(Side.QBO, Verb.DEACTIVATE, "was removed in the source, and QuickBooks can only make it inactive")
+        why = "was removed in the source, and QuickBooks can only make it inactive"
+        if self._seen.withdrawn:
+            why = "was closed in the source and is made inactive in QuickBooks"
+        self._remove(Side.QBO, Verb.DEACTIVATE, why)
+
+    def _on_reactivate_qbo(self) -> None:
+        record = self._seen.source_record
+        if self._spec.transaction or record is None:
+            self._hold("a void cannot be taken back in QuickBooks")
+            return
+        if not self._allowed(Side.QBO, Verb.UPDATE):
+            return
+        ready, after = self._sendable(record)
+        if ready:
+            why = "is in use in the source and is made active again in QuickBooks"
+            self._out.append(
+                self._operation(Side.QBO, Verb.UPDATE, why, fields=("active",), record=record, after=after)
+            )
 
     # ---- parts
 
@@ -207,6 +278,12 @@ class ToQbo(Draft):
         if other != record.id:
             self._hold("one of the same name is being made; it is linked with that afterwards", wait=True)
         return other != record.id
+
+    def _sent_money(self, record: Record) -> Money | None:
+        """What a record of the source is worth in QBO: where tax is not sent, without it."""
+        if isinstance(record, Invoice | CreditNote):
+            record = as_sent(record, self._view.settings)
+        return self._money(record)
 
     def _awaited(self) -> tuple[str, ...]:
         """Fields that QBO decides on creation and that a person has to carry into the source (C-R10)."""
@@ -226,7 +303,8 @@ class ToQbo(Draft):
         """No record of this name is in QBO: the default stands for it, or nothing does, or a person has to say."""
         default = self._view.defaults.get(self._kind, "")
         named = record.id != DEFAULT_KEY
-        if self._kind is Kind.ITEM and self._view.settings.missing_item == "refuse" and named:
+        refuse = self._kind is Kind.ITEM and self._view.settings.missing_item == "refuse" and named
+        if refuse or self._policy.only_names is not None:
             default = ""
         missing = f"no {self._kind.replace('_', ' ')} of this name is in QuickBooks"
         if default:

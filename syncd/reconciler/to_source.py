@@ -8,7 +8,7 @@ from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler import explain, worklist
 from syncd.reconciler.draft import Draft
-from syncd.reconciler.imports import is_ours
+from syncd.reconciler.imports import comes_in, is_ours
 from syncd.reconciler.policy import Case
 
 _REFERRING = frozenset({"client", "vendor", "allocations", "credits", "credit_note"})
@@ -33,6 +33,9 @@ class ToSource(Draft):
             self._record_difference()  # it is this one, whatever it is called there
             return
         fields = self._seen.differences
+        marks = fields & frozenset(self._spec.derived)
+        if marks and self._seen.case is Case.SRC_EDITED:
+            fields = marks  # that is what was asked about; what else the source changed since is another matter
         self._pull(fields, f"QuickBooks is taken as it is for {explain.words(fields)}")
 
     def _on_create_source(self) -> None:
@@ -155,6 +158,10 @@ class ToSource(Draft):
     def _wanted_from_qbo(self, record: Record) -> bool:
         """Whether a record entered in QBO belongs to what is kept in agreement (else it is none of ours)."""
         if self._policy.when_imported and (self._kind, record.id) not in self._planned.imported:
+            return False
+        if self._policy.at_first and Verb.CREATE not in self._capability.verbs:
+            return False  # there is nothing to ask a person for each of them
+        if not comes_in(self._entry, self._policy, self._view):
             return False
         return is_ours(record, self._view, self._source_id)
 

@@ -305,6 +305,8 @@ class _Undo:
             raise _No(f"what it was in {_WHERE[side]} before is not known")
         if not SPECS[trace.kind].transaction:
             raise _No("records of this kind are not created anew")
+        if SPECS[trace.kind].along:
+            raise _No("what was in the file is not kept; attach it anew in the source")
         self._allow(trace.kind, side, Verb.CREATE)
         reason = f"{self._view.run_id} deleted it in {_WHERE[side]}; it is made again, with a new id"
         made = self._operation(trace, side, Verb.CREATE, reason, record=write.former, money_of_record=write.former)

@@ -15,6 +15,7 @@ from syncd.model.records import (
     CreditApplication,
     CreditNote,
     CreditUse,
+    Estimate,
     Invoice,
     Kind,
     Line,
@@ -55,7 +56,7 @@ def _task(field: str, sentence: str) -> Problem:
 def _change(name: str, noun: str, seen: Look, record: Record, view: View) -> Problem:
     old, new = seen.source.get(name, ""), seen.qbo.get(name, "")
     word = explain.words({name})
-    if name == "lines" and isinstance(record, Invoice | CreditNote):
+    if name == "lines" and isinstance(record, Invoice | Estimate | CreditNote):
         how = "; ".join(explain.line_changes(seen.entry.kind, old, new))
         lines = "; ".join(_line(line) for line in record.lines)
         return _task(name, f"In the {noun}, make the lines: {lines} ({how}).")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from syncd.model.observations import Absent, Flawed, Observation, Present
+from syncd.model.observations import Absent, Flawed, Observation, Present, Problem
 from syncd.model.records import Kind
 from syncd.model.writes import Outcome, SourceWrite, Verb
 
@@ -125,4 +125,44 @@ class Source(Protocol):
         ...
 
 
-__all__ = ["Finding", "KindCapability", "LoggedWrite", "Observation", "Source", "SourceChanges"]
+class Measured(msgspec.Struct, frozen=True):
+    """How large a file is, and the SHA-256 of its content; the latter is empty where it is larger than was asked."""
+
+    size: int
+    digest: str = ""
+
+
+@runtime_checkable
+class WithFiles(Protocol):
+    """A source whose documents have files."""
+
+    def files_of(self, owners: Collection[tuple[Kind, str]]) -> Mapping[str, Present | Flawed]:
+        """The files of these documents (kind and id), by their own ids."""
+        ...
+
+
+@runtime_checkable
+class FileStore(WithFiles, Protocol):
+    """What it takes of a source to send its files: their records say nothing of the content."""
+
+    def measured(self, ids: Sequence[str], limit: int) -> Mapping[str, Measured | Problem]:
+        """Size and digest of the content of these records, or what is wrong with it. A file of more than ``limit``
+        bytes is not read. Raises ``SourceUnavailable`` as every read does."""
+        ...
+
+    def content(self, record_id: str) -> bytes | None:
+        """The content of one; None where there is none any more."""
+        ...
+
+
+__all__ = [
+    "FileStore",
+    "Finding",
+    "KindCapability",
+    "LoggedWrite",
+    "Measured",
+    "Observation",
+    "Source",
+    "SourceChanges",
+    "WithFiles",
+]

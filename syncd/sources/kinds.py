@@ -96,9 +96,10 @@ class TaxCodeTable(_KindTable):
 
 
 class ProjectFields(NamedFields):
-    """The fields of a project."""
+    """The fields of a project. ``currency`` is its client's."""
 
     client: Expression | None = None
+    currency: Expression | None = None
 
 
 class ProjectTable(_KindTable):
@@ -133,8 +134,8 @@ class ClientTable(_KindTable):
     fields: ClientFields
 
 
-class CreditNoteFields(Strict):
-    """The fields of a credit note. Without ``total`` it is lines + tax."""
+class _FormFields(Strict):
+    """The fields that all documents with lines share."""
 
     client: Expression
     issue_date: Expression
@@ -151,10 +152,16 @@ class CreditNoteFields(Strict):
     tax_rate: Expression | None = None
     tax_inclusive: Expression | None = None
     total: Expression | None = None
-    balance: Expression | None = None
     notes: Expression | None = None
     save_to_qbo: Expression | None = None
     remove_from_qbo: Expression | None = None
+
+
+class CreditNoteFields(_FormFields):
+    """The fields of a credit note. Without ``total`` it is lines + tax."""
+
+    project: Expression | None = None
+    balance: Expression | None = None
 
 
 class CreditNoteTable(_DocumentTable):
@@ -164,11 +171,26 @@ class CreditNoteTable(_DocumentTable):
     lines: LineTable
 
 
-class InvoiceFields(CreditNoteFields):
-    """The fields of an invoice. Without ``total`` it is lines - discount + tax."""
+class EstimateFields(_FormFields):
+    """The fields of an estimate. Without ``total`` it is lines - discount + tax; ``due_date``: until when it holds."""
 
     due_date: Expression | None = None
     discount: Expression | None = None
+
+
+class EstimateTable(_DocumentTable):
+    """Where estimates are."""
+
+    fields: EstimateFields
+    lines: LineTable
+
+
+class InvoiceFields(EstimateFields):
+    """The fields of an invoice. ``paid``: whether it is marked as paid (V-10)."""
+
+    project: Expression | None = None
+    balance: Expression | None = None
+    paid: Expression | None = None
 
 
 class InvoiceTable(_DocumentTable):
@@ -179,9 +201,11 @@ class InvoiceTable(_DocumentTable):
 
 
 class PaymentFields(Strict):
-    """The fields of a payment. ``amount`` is money plus the credit it uses (C-R3)."""
+    """The fields of a payment. ``amount`` is money plus the credit it uses (C-R3). ``by_mark``: whether syncd entered
+    it because the invoice was marked as paid (C-V3)."""
 
     client: Expression
+    project: Expression | None = None
     date: Expression
     amount: Expression
     currency: Expression | None = None
@@ -193,6 +217,7 @@ class PaymentFields(Strict):
     state: Expression | None = None
     save_to_qbo: Expression | None = None
     remove_from_qbo: Expression | None = None
+    by_mark: Expression | None = None
 
 
 class PaymentTable(_DocumentTable):
@@ -207,6 +232,7 @@ class CreditApplicationFields(Strict):
     """The fields of a credit application: a credit note used on invoices, without money."""
 
     client: Expression
+    project: Expression | None = None
     credit_note: Expression
     date: Expression
     currency: Expression | None = None
@@ -221,7 +247,10 @@ class CreditApplicationTable(_DocumentTable):
 
 
 class ExpenseFields(Strict):
-    """The fields of an expense. ``approved``: whether its status is the one of approval (R-92, R-105)."""
+    """The fields of an expense. ``approved``: whether its status is the one of approval (R-92, R-105).
+
+    ``reimbursable`` and ``reimbursed`` say whether it is owed still, to whoever is the vendor (C-B7).
+    """
 
     vendor: Expression
     date: Expression
@@ -246,17 +275,88 @@ class ExpenseTable(_DocumentTable):
     fields: ExpenseFields
 
 
+class OrderLineFields(Strict):
+    """The fields of a line of a purchase order: for an item, or for a category."""
+
+    amount: Expression
+    item: Expression | None = None
+    item_name: Expression | None = None
+    category: Expression | None = None
+    category_name: Expression | None = None
+    project: Expression | None = None
+    project_name: Expression | None = None
+    description: Expression | None = None
+    quantity: Expression | None = None
+    rate: Expression | None = None
+
+
+class OrderLineTable(ChildTable):
+    """The table of lines of purchase orders."""
+
+    fields: OrderLineFields
+
+
+class PurchaseOrderFields(Strict):
+    """The fields of a purchase order. Without ``total`` it is the sum of the lines."""
+
+    vendor: Expression
+    date: Expression
+    state: Expression | None = None
+    number: Expression | None = None
+    due_date: Expression | None = None
+    currency: Expression | None = None
+    total: Expression | None = None
+    notes: Expression | None = None
+
+
+class PurchaseOrderTable(_DocumentTable):
+    """Where purchase orders are."""
+
+    fields: PurchaseOrderFields
+    lines: OrderLineTable
+
+
+class AttachmentFields(Strict):
+    """The fields of a file. ``owner_kind`` and ``owner`` say which document it belongs to; ``path`` is its place below
+    ``files_directory``, where the content is no column."""
+
+    owner_kind: Expression
+    owner: Expression
+    file_name: Expression
+    path: Expression | None = None
+
+
+class AttachmentTable(_KindTable):
+    """Where files are. ``content``: the column with their bytes."""
+
+    fields: AttachmentFields
+    content: StrictStr | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> AttachmentTable:
+        if self.content is None and self.fields.path is None:
+            raise ValueError("say where the content of files is: content (a column) or fields.path")
+        for name in ("owner_kind", "owner"):
+            where: Expression = getattr(self.fields, name)
+            if where.column is None and where.constant is None:
+                raise ValueError(f"fields.{name} is a column or a constant")
+        return self
+
+
 KindTable: TypeAlias = (
     NamedTable
     | TaxCodeTable
     | ProjectTable
     | ClientTable
     | VendorTable
+    | EstimateTable
     | InvoiceTable
     | CreditNoteTable
     | PaymentTable
     | CreditApplicationTable
     | ExpenseTable
+    | PurchaseOrderTable
+    | AttachmentTable
 )
 
 
@@ -270,11 +370,14 @@ class SqlMapping(Strict):
     client: ClientTable | None = None
     project: ProjectTable | None = None
     vendor: VendorTable | None = None
+    estimate: EstimateTable | None = None
     invoice: InvoiceTable | None = None
     credit_note: CreditNoteTable | None = None
     payment: PaymentTable | None = None
     credit_application: CreditApplicationTable | None = None
     expense: ExpenseTable | None = None
+    purchase_order: PurchaseOrderTable | None = None
+    attachment: AttachmentTable | None = None
     write_log: StrictStr | None = None
 
     @model_validator(mode="after")

@@ -145,8 +145,33 @@ def credit_note_reference(raw: object) -> str:
     return key(raw)
 
 
+OWNERS = frozenset({"invoice", "credit_note", "expense", "bill", "purchase_order"})
+"""The kinds of documents that files belong to."""
+
+
+def owner_kind(raw: object) -> str:
+    """The kind of document that a file belongs to."""
+    word = text(raw).strip().casefold()
+    if word not in OWNERS:
+        raise BadValueError(
+            "owner_unknown",
+            f"A file belongs to {word[:20]!r}, which is no kind of document.",
+            f"Use one of {', '.join(sorted(OWNERS))}, or translate it in the mapping.",
+        )
+    return word
+
+
+def owner_reference(raw: object) -> str:
+    """The id of the document that a file belongs to, which must be there."""
+    if raw is None or raw == "":
+        raise BadValueError(
+            "owner_missing", "The file belongs to no document.", "Attach it to one, or delete it in the source."
+        )
+    return key(raw)
+
+
 def vendor_reference(raw: object) -> str:
-    """The id of the member of the staff who paid, which must be there."""
+    """The id of the member of the staff who paid, or of the supplier, which must be there."""
     if raw is None or raw == "":
         raise BadValueError("vendor_missing", "Nobody is set who paid it.", "Choose the member in the source system.")
     return key(raw)

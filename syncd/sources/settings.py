@@ -35,6 +35,8 @@ class SqlSourceConfig(Strict):
     connect_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 10
     statement_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     lock_timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    files_directory: StrictStr | None = None
+    """The directory below which files are whose rows name a path; nothing outside of it is ever read."""
 
     @field_validator("url")
     @classmethod

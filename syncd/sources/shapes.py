@@ -1,6 +1,6 @@
 """What a source's records are made of, kind by kind: one table for every adapter.
 
-A kind that is not here (a bill) is offered by no source itself.
+A kind that is not here (a bill, a purchase) is offered by no source itself.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import msgspec
 from syncd.model.observations import Problem
 from syncd.model.records import (
     Allocation,
+    Attachment,
+    BillLine,
     Category,
     Client,
     CreditApplication,
     CreditNote,
     CreditUse,
+    Estimate,
     Expense,
     Invoice,
     Item,
@@ -27,6 +30,7 @@ from syncd.model.records import (
     Payment,
     PaymentMethod,
     Project,
+    PurchaseOrder,
     State,
     TaxCode,
     Vendor,
@@ -74,7 +78,9 @@ _PARTY = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DEACTIVATE})
 _MONEY = frozenset({Verb.CREATE, Verb.UPDATE, Verb.VOID, Verb.DELETE})
 _FORM = _MONEY | {Verb.WITHDRAW}
 _CLIENT = ("client", Kind.CLIENT)
+_PROJECT = ("project", Kind.PROJECT)
 _LINES = Part("lines", Line, ("item", Kind.ITEM), keyed=False)
+_ORDERED = Part("lines", BillLine, ("item", Kind.ITEM), keyed=False)
 _ALLOCATIONS = Part("allocations", Allocation, ("invoice", Kind.INVOICE))
 _CREDITS = Part("credits", CreditUse, ("credit_note", Kind.CREDIT_NOTE))
 
@@ -87,16 +93,29 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
         Kind.CLIENT: Shape(Client, _PARTY),
         Kind.PROJECT: Shape(Project, refers=(_CLIENT,)),
         Kind.VENDOR: Shape(Vendor),
+        Kind.ESTIMATE: Shape(
+            Estimate, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+        ),
         Kind.INVOICE: Shape(
-            Invoice, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+            Invoice,
+            _FORM,
+            refers=(_CLIENT, _PROJECT),
+            parts=(_LINES,),
+            problems=whole.form_problems,
+            living=State.PUBLISHED,
         ),
         Kind.CREDIT_NOTE: Shape(
-            CreditNote, _FORM, refers=(_CLIENT,), parts=(_LINES,), problems=whole.form_problems, living=State.PUBLISHED
+            CreditNote,
+            _FORM,
+            refers=(_CLIENT, _PROJECT),
+            parts=(_LINES,),
+            problems=whole.form_problems,
+            living=State.PUBLISHED,
         ),
         Kind.PAYMENT: Shape(
             Payment,
             _MONEY,
-            refers=(_CLIENT, ("method", Kind.PAYMENT_METHOD)),
+            refers=(_CLIENT, _PROJECT, ("method", Kind.PAYMENT_METHOD)),
             parts=(_ALLOCATIONS, _CREDITS),
             problems=whole.payment_problems,
         ),
@@ -113,6 +132,8 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
             only=frozenset({"reimbursed"}),  # all that ever comes back (R-104)
             refers=(("vendor", Kind.VENDOR), ("category", Kind.CATEGORY), ("project", Kind.PROJECT)),
         ),
+        Kind.PURCHASE_ORDER: Shape(PurchaseOrder, refers=(("vendor", Kind.VENDOR),), parts=(_ORDERED,)),  # only read
+        Kind.ATTACHMENT: Shape(Attachment),  # only read
     }
 )
 """In the order of work."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from msgspec import UnsetType
 
 from syncd.model.observations import Problem
-from syncd.model.records import Allocation, CreditApplication, Form, Invoice, Payment
+from syncd.model.records import Allocation, CreditApplication, Estimate, Form, Invoice, Payment
 from syncd.model.spec import LINE_LIMIT
 from syncd.model.values import minor_digits, round_money
 
@@ -24,7 +24,7 @@ _UNITS: dict[object, Decimal] = {}
 
 
 def form_problems(form: Form) -> list[Problem]:
-    """What is wrong with an invoice or credit note as a whole: too many lines, or a total that is not the sum of its
+    """What is wrong with a document with lines as a whole: too many lines, or a total that is not the sum of its
     parts. With ``tax_inclusive`` the lines contain the tax, and it is not added again.
 
     Quantity times rate may differ from a line's amount (people round); the total may not.
@@ -58,7 +58,7 @@ def form_problems(form: Form) -> list[Problem]:
 
 
 def _noun(form: Form) -> str:
-    return "invoice" if isinstance(form, Invoice) else "credit note"
+    return {Invoice: "invoice", Estimate: "estimate"}.get(type(form), "credit note")
 
 
 def _sum_problem(parts: Iterable[Decimal], total: Decimal, code: str, inclusive: bool) -> list[Problem]:

@@ -173,6 +173,12 @@ class Links(Part):
             found = rows(connection, full(company, kind).where(links.c.label == label).order_by(links.c.id))
         return [decoded(company, kind, row) for row in found]
 
+    def labels(self, company: str, kind: Kind) -> frozenset[str]:
+        """The numbers or names by which people know the records of a kind that were ever linked, removed ones too."""
+        asked = select(links.c.label).where(links.c.company == company, links.c.kind == kind.value).distinct()
+        with self._db.read() as connection:
+            return frozenset(connection.scalars(asked))
+
     def _by(self, company: str, kind: Kind, side: Side, ids: Collection[str]) -> dict[str, Link]:
         column, _ = _ids(side)
         wanted = [record_id for record_id in ids if record_id]

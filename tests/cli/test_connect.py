@@ -92,7 +92,10 @@ def stored(tmp_path: Path, world: World) -> Tokens | None:
         return store.tokens("sandbox", world.realm).load()
 
 
-def test_approving_and_confirming_connects(config: Path, tmp_path: Path, world: World) -> None:
+@pytest.mark.behaviour("B-1", "B-3", "B-4", "B-6")
+@pytest.mark.parametrize("profile", ["ruddr", "billdr"])
+def test_approving_and_confirming_connects(config: Path, tmp_path: Path, world: World, profile: str) -> None:
+    config.write_text(config.read_text().replace('profile = "ruddr"', f'profile = "{profile}"'))
     with connecting(config) as connect:
         status, page = connect.browse(f"realm={world.realm}&decision=connect")
         assert (status, "You can close this window" in page) == (200, True)

@@ -92,7 +92,7 @@ def test_the_defaults_shown_in_the_example_are_the_defaults(tmp_path: Path) -> N
     # These show an example, because their default is empty.
     shown = (
         *("tax_code_map", "customer_map", "sync_start_date", "reconciled_until", "amount_ceiling", "read_only"),
-        *("expense_bills_from", "expense_bills_to", "update_policy"),
+        *("expense_bills_from", "expense_bills_to", "files_directory", "update_policy", "project_as"),
     )
     text = "\n".join(line for line in _uncommented(example).splitlines() if not line.startswith(shown))
     full.write_text(text, encoding="utf-8")

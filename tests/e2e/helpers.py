@@ -25,6 +25,8 @@ TABLES = (
     "payment_method",
     "expense_category",
     "tax_rate",
+    "estimate",
+    "estimate_line",
     "invoice",
     "invoice_line",
     "credit_note",
@@ -35,6 +37,9 @@ TABLES = (
     "credit_application",
     "credit_application_part",
     "expense",
+    "purchase_order",
+    "purchase_order_line",
+    "attachment",
 )
 
 Json = dict[str, Any]

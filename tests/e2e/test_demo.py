@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from syncd.config import load_config
+from syncd.demo import FIRST, STORIES, run_demo
 from syncd.demo.records import Business
 from syncd.sandbox.server import Admin
 
@@ -51,6 +52,11 @@ def test_kill_9_in_the_first_push_then_another_run(tmp_path: Path) -> None:
         audit = syncd("audit", "--config", str(config))
         assert audit.returncode == 0, audit.stdout + audit.stderr
         assert "money difference 0.00" in audit.stdout
+
+
+@pytest.mark.parametrize("profile", [name for name in STORIES if name != FIRST])  # the first is told by `make demo`
+def test_every_profile_tells_its_story(profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_demo(tmp_path / "demo", profile) == 0, capsys.readouterr().out[-3000:]
 
 
 @contextmanager

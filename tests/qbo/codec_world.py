@@ -29,6 +29,12 @@ class Known:
     def account(self, name: str) -> str:
         return f"account:{name}"
 
+    def account_type(self, name: str) -> str:
+        return "Credit Card" if name == "Visa" else "Bank"
+
+    def account_currency(self, name: str) -> str:
+        return "EUR" if name == "Euro" else ""
+
     def item(self, name: str) -> str:
         return f"item:{name}"
 

@@ -247,7 +247,7 @@ def test_one_row_under_every_kind_it_is(company: Companies, sandbox: RunningSand
     assert found.others == {Kind.CREDIT_APPLICATION: frozenset({known["p1"]})}
     assert set(found.records) == {
         Kind.ITEM, Kind.CLIENT, Kind.VENDOR, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.PAYMENT, Kind.CREDIT_APPLICATION,
-        Kind.BILL,
+        Kind.BILL, Kind.ESTIMATE, Kind.PURCHASE, Kind.PURCHASE_ORDER,
     }  # fmt: skip
 
     person = sandbox.connect(made.config.realm_id)

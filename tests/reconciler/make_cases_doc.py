@@ -74,6 +74,7 @@ WORDS: dict[Answer, str] = {
     Answer.ORPHAN: "leave, keep the link",
     Answer.FORGET: "forget",
     Answer.AWAIT: "wait until a person asks for it",
+    Answer.REACTIVATE_QBO: "make active again in QuickBooks",
 }
 INTRODUCTION = """\
 # The cases

@@ -159,7 +159,7 @@ class _Words:
         told = {}
         for name, member in value.items():
             if name in _ENTITY and isinstance(member, dict):
-                told[name] = self.name((_ENTITY[name], member["value"]))
+                told[name] = self.name((member.get("type", _ENTITY[name]), member["value"]))
             elif name not in _OWN:
                 told[name] = self._members(member)
         return told

@@ -15,6 +15,7 @@ from syncd.report import CycleRequest
 from tests.e2e.credit_books import applied
 from tests.e2e.helpers import Json, bill, change, customer, receive, sales_line
 from tests.e2e.owed import EXACT, ON, pay
+from tests.purchasing.buying import BUYING, attached, change_expense, ordered, spent
 from tests.support.world import SETTINGS, World
 
 Act = Callable[[World], None]
@@ -361,6 +362,40 @@ def removals(world: World) -> None:
 
 # ---- the list
 
+
+def bought(world: World) -> None:
+    """Expenses and an order of a supplier, with files, on both sides."""
+    hicks = world.member("Hicks", email="hicks@example.com")
+    for name in ("nails", "planks", "hooks"):
+        expense = spent(world, hicks, "10.00", name)
+        attached(world, "expense", expense, f"{name}.pdf", name.encode())
+    attached(world, "purchase_order", ordered(world, hicks, "PO-1"), "drawing.png", b"drawing")
+    for _ in range(2):
+        world.run()
+
+
+def buying(world: World) -> None:
+    """A new expense with two files; one file with other content, one with another name, one gone; an expense that is
+    not approved any more, with its file; and a changed order."""
+    crane = spent(world, 1, "99.00", "crane")
+    for name in ("offer.pdf", "receipt.pdf"):
+        attached(world, "expense", crane, name, name.encode())
+    world.sql("UPDATE attachment SET content = :c WHERE file_name = 'nails.pdf'", c=b"better nails")
+    world.sql("UPDATE attachment SET file_name = 'beams.pdf' WHERE file_name = 'planks.pdf'")
+    world.sql("DELETE FROM attachment WHERE file_name = 'drawing.png'")
+    change_expense(world, source_id(world, "expense", notes="hooks"), status="rejected")
+    change_expense(world, source_id(world, "expense", notes="planks"), amount="11.00")
+    with world.entering():
+        world.sql("UPDATE purchase_order_line SET amount = '120.00'")
+        world.sql("UPDATE purchase_order SET total = '120.00', notes = 'Call first'")
+
+
+def replacing(world: World) -> None:
+    """A file with other content, and an expense that goes with its file."""
+    world.sql("UPDATE attachment SET content = :c WHERE file_name = 'nails.pdf'", c=b"better nails")
+    change_expense(world, source_id(world, "expense", notes="hooks"), status="rejected")
+
+
 PLAIN: dict[str, Any] = {"settings": SETTINGS, "source_options": EXACT}
 BILLS: dict[str, Any] = {"settings": ON, "source_options": EXACT}
 
@@ -452,9 +487,14 @@ OTHER_PROFILES = (
         answers=_gone(Kind.INVOICE, Answer.RECREATE_QBO, Case.QBO_GONE),
     ),
 )
+PURCHASES = (
+    Story("bought, with files", bought, buying, BUYING),
+    Story("files replaced and gone", bought, replacing, BUYING),
+)
 COMPACT = (
     Story("invoices and a payment", nothing, invoices_and_payment, PLAIN | {"custom_txn_numbers": False}),
     *(story for story in MIXED if story.name in {"in all directions", "removals on both sides"}),
+    *PURCHASES[1:],
 )
 """Small, and with every step of the journal on both sides."""
-STORIES = (*MIXED, *OUT, *IN, *OTHER_PROFILES)
+STORIES = (*MIXED, *OUT, *IN, *OTHER_PROFILES, *PURCHASES)

@@ -182,7 +182,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a void is an edit",
         "syncd/reconciler/sight.py",
-        "return Seen.VOID if is_void(partner.record) else Seen.LIVE",
+        "return Seen.VOID if is_void(partner.record, policy) else Seen.LIVE",
         "return Seen.LIVE",
         ("I8",),
         "the zeros of a voided invoice are copied over the source's amounts",

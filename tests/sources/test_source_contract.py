@@ -16,6 +16,8 @@ from syncd.model.records import (
     UNSET,
     Address,
     Allocation,
+    Attachment,
+    BillLine,
     Category,
     CreditUse,
     Invoice,
@@ -29,10 +31,22 @@ from syncd.model.records import (
 )
 from syncd.model.spec import SPECS
 from syncd.model.writes import Conflict, Done, NotSent, Refused, SourceWrite, Verb
-from tests.sources.worlds import World, application, client, credit_note, expense, invoice, line, payment, told
+from tests.sources.worlds import (
+    World,
+    application,
+    client,
+    credit_note,
+    estimate,
+    expense,
+    invoice,
+    line,
+    order,
+    payment,
+    told,
+)
 
-KINDS = [kind for kind in SPECS if kind is not Kind.BILL]
-"""What a source offers; bills are made of its expenses."""
+KINDS = [kind for kind in SPECS if kind not in {Kind.BILL, Kind.PURCHASE}]
+"""What a source offers; bills and purchases are made of its expenses."""
 
 
 def present(world: World, kind: Kind, record_id: str) -> Present:
@@ -62,6 +76,7 @@ def books(world: World) -> dict[str, str]:
     kind = world.add(Category(id="", name="Travel"))
     where = world.add(Project(id="", name="Tower", client=who))
     member = world.add(Vendor(id="", name="Ana", currency="USD", email="ana@example.com", external_id="q-2"))
+    offer = world.add(estimate(who, line("9.00", "Plan", item=what), number="E-1", due_date=date(2026, 2, 28)))
     bill = world.add(
         invoice(
             who,
@@ -96,7 +111,13 @@ def books(world: World) -> dict[str, str]:
     spent = world.add(
         expense(member, category=kind, project=where, report="R1", merchant="Rail", notes="To Gent", reimbursable=False)
     )
-    made = (what, rate, how, kind, who, where, member, bill, note, paid, applied, spent)
+    rows = (
+        BillLine(amount=Decimal("8.00"), item=what, quantity=Decimal(2), rate=Decimal(4), description="Pumps"),
+        BillLine(amount=Decimal("2.50"), category=kind, project=where, description="Freight"),
+    )
+    ordered = world.add(order(member, *rows, number="PO-1", due_date=date(2026, 3, 20), notes="Call first"))
+    file = world.add(Attachment(id="", owner_kind="invoice", owner=bill, file_name="Plan (Łódź).pdf", path="a/b.pdf"))
+    made = (what, rate, how, kind, who, where, member, offer, bill, note, paid, applied, spent, ordered, file)
     return dict(zip((kind.value for kind in KINDS), made, strict=True))
 
 
@@ -123,6 +144,12 @@ def test_everything_is_read_whole_and_exact(world: World, books: dict[str, str])
     assert (bill.cc_emails, bill.transaction_number, bill.tax_code) == ("c@example.com", "1", "State tax")
     assert (bill.tax_rate, bill.exchange_rate) == (Decimal("0.05"), Decimal("1.25"))
     assert (bill.tax_inclusive, bill.save, bill.remove) == (False, False, True)
+    assert bill.paid is False
+    offer = seen.changed[Kind.ESTIMATE][books["estimate"]].record
+    assert (offer.number, offer.due_date, offer.total, offer.lines[0].item) == (
+        *("E-1", date(2026, 2, 28)),
+        *(Decimal("9.00"), books["item"]),
+    )
     paid = seen.changed[Kind.PAYMENT][books["payment"]].record
     assert paid.allocations == (Allocation(books["invoice"], Decimal("8.00")),)
     assert paid.credits == (CreditUse(books["credit_note"], Decimal("3.00")),)
@@ -137,7 +164,7 @@ def test_the_kinds_around_invoices_are_read_whole_and_exact(world: World, books:
     assert seen[Kind.TAX_CODE] == TaxCode(id=books["tax_code"], name="State tax", rate=Decimal("0.08875"))
     assert seen[Kind.PAYMENT_METHOD] == PaymentMethod(id=books["payment_method"], name="Cheque")
     assert seen[Kind.CATEGORY] == Category(id=books["category"], name="Travel")
-    assert seen[Kind.PROJECT] == Project(id=books["project"], name="Tower", client=books["client"])
+    assert (seen[Kind.PROJECT].name, seen[Kind.PROJECT].client) == ("Tower", books["client"])
     member = seen[Kind.VENDOR]
     assert (member.name, member.currency, member.email, member.external_id) == ("Ana", "USD", "ana@example.com", "q-2")
     note = seen[Kind.CREDIT_NOTE]
@@ -152,6 +179,15 @@ def test_the_kinds_around_invoices_are_read_whole_and_exact(world: World, books:
     assert (spent.approved, spent.reimbursable, spent.reimbursed) == (True, False, False)
     assert (spent.category, spent.project) == (books["category"], books["project"])
     assert (spent.report, spent.merchant, spent.notes) == ("R1", "Rail", "To Gent")
+    ordered = seen[Kind.PURCHASE_ORDER]
+    assert (ordered.number, ordered.vendor, ordered.total) == ("PO-1", books["vendor"], Decimal("10.50"))
+    assert (ordered.date, ordered.due_date, ordered.notes) == (date(2026, 3, 4), date(2026, 3, 20), "Call first")
+    pumps, freight = ordered.lines
+    assert (pumps.item, pumps.quantity, pumps.rate, pumps.category) == (books["item"], 2, 4, "")
+    file = seen[Kind.ATTACHMENT]
+    assert (file.owner_kind, file.owner) == ("invoice", books["invoice"])
+    assert (file.file_name, file.path, file.size, file.digest) == ("Plan (Łódź).pdf", "a/b.pdf", 0, "")
+    assert (freight.category, freight.project, freight.amount) == (books["category"], books["project"], Decimal("2.50"))
 
 
 def test_all_ways_of_reading_agree(world: World, books: dict[str, str]) -> None:

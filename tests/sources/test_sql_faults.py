@@ -203,7 +203,7 @@ def test_a_user_who_may_not_write_is_told_so_before_and_after(make_world: Callab
     source = open_source(source_config({"url": url, "password": "hunter2", "schema": "reference"}))
     try:
         findings = [finding for finding in source.check() if finding.level == "error"]
-        assert len(findings) == 6  # clients, the four sorts of document, expenses
+        assert len(findings) == 7  # clients, estimates, the four other sorts of document, expenses
         assert all("may not be written" in finding.text and "Grant" in finding.remedy for finding in findings)
         refused = source.write([rename(world, one, "A")])[0]
         assert isinstance(refused, Refused)

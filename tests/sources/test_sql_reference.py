@@ -14,13 +14,13 @@ from alembic.runtime.migration import MigrationContext
 
 from syncd.errors import SourceMisconfigured
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import UNSET, Allocation, Category, Kind, Project, State, Vendor
+from syncd.model.records import UNSET, Allocation, Attachment, Category, Kind, Project, State, Vendor
 from syncd.model.spec import LINE_LIMIT
 from syncd.model.writes import Done, SourceWrite, Verb
 from syncd.sources.shapes import SHAPES
 from syncd.sources.sql import create_reference_schema, layout, reference, upgrade_reference_schema
 from tests.sources.conftest import DIALECTS
-from tests.sources.worlds import SqlWorld, application, client, credit_note, expense, invoice, line, payment
+from tests.sources.worlds import SqlWorld, application, client, credit_note, expense, invoice, line, order, payment
 
 
 @pytest.fixture
@@ -86,6 +86,9 @@ def test_any_write_to_any_tracked_row_moves_version_and_time(sql_world: SqlWorld
     used = sql_world.add(application(client_id, note))
     member = sql_world.add(Vendor(id="", name="Ana"))
     spent = sql_world.add(expense(member))
+    bought = sql_world.add(order(member))
+    with_projects = {"invoice": bill, "credit_note": note, "payment": paid}
+    file = sql_world.add(Attachment(id="", owner_kind="invoice", owner=bill, file_name="a.pdf"))
     edits = [
         ("client", client_id, f"UPDATE client SET name = 'B' WHERE id = {client_id}"),
         ("item", item, f"UPDATE item SET active = (1 = 0) WHERE id = {item}"),
@@ -96,6 +99,9 @@ def test_any_write_to_any_tracked_row_moves_version_and_time(sql_world: SqlWorld
         ("credit_note", note, f"UPDATE credit_note SET bill_to = 'x' WHERE id = {note}"),
         ("credit_application", used, f"UPDATE credit_application SET date = '2026-01-01' WHERE id = {used}"),
         ("payment", paid, f"UPDATE payment SET amount = '11' WHERE id = {paid}"),
+        ("purchase_order", bought, f"UPDATE purchase_order SET notes = 'x' WHERE id = {bought}"),
+        *((t, one, f"UPDATE {t} SET project_id = 7 WHERE id = {one}") for t, one in with_projects.items()),
+        ("attachment", file, f"UPDATE attachment SET path = 'x' WHERE id = {file}"),
     ]
     for table in ("tax_rate", "payment_method", "expense_category", "project"):
         one = sql_world.insert(table, {"name": "One"})
@@ -106,6 +112,7 @@ def test_any_write_to_any_tracked_row_moves_version_and_time(sql_world: SqlWorld
         ("payment", paid, "payment_allocation", f"invoice_id, amount) VALUES ({paid}, {bill}, 1)"),
         ("payment", paid, "payment_credit", f"credit_note_id, amount) VALUES ({paid}, {note}, 1)"),
         ("credit_application", used, "credit_application_part", f"invoice_id, amount) VALUES ({used}, {bill}, 1)"),
+        ("purchase_order", bought, "purchase_order_line", f"position, amount) VALUES ({bought}, 9, '0')"),
     ]
     for table, one, part, rest in parts:
         edits += [
@@ -183,6 +190,8 @@ def test_every_kind_leaves_a_tombstone_of_its_own_kind(sql_world: SqlWorld) -> N
     }
     made[Kind.CREDIT_APPLICATION] = sql_world.add(application(who, sql_world.add(credit_note(who))))
     made[Kind.EXPENSE] = sql_world.add(expense(sql_world.add(Vendor(id="", name="Ana"))))
+    made[Kind.PURCHASE_ORDER] = sql_world.add(order(sql_world.add(Vendor(id="", name="Bo"))))
+    made[Kind.ATTACHMENT] = sql_world.add(Attachment(id="", owner_kind="expense", owner="1", file_name="a.pdf"))
     mark = sql_world.source.changes("").watermark
     for kind, record_id in made.items():
         sql_world.remove(kind, record_id)

@@ -15,14 +15,17 @@ from syncd.model.observations import Problem
 from syncd.model.records import (
     UNSET,
     Address,
+    BillLine,
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Expense,
     Invoice,
     Kind,
     Line,
     Payment,
+    PurchaseOrder,
     Record,
     State,
 )
@@ -67,11 +70,15 @@ def _form(client_id: str, lines: tuple[Line, ...], /, **more: Any) -> dict[str, 
 
 
 def invoice(client_id: str, *lines: Line, **more: Any) -> Invoice:
-    return Invoice(**_form(client_id, lines, **{"discount": Decimal(0), **more}))
+    return Invoice(**_form(client_id, lines, **{"discount": Decimal(0), "paid": False, **more}))
 
 
 def credit_note(client_id: str, *lines: Line, **more: Any) -> CreditNote:
     return CreditNote(**_form(client_id, lines, **more))
+
+
+def estimate(client_id: str, *lines: Line, **more: Any) -> Estimate:
+    return Estimate(**_form(client_id, lines, **{"discount": Decimal(0), **more}))
 
 
 def payment(client_id: str, amount: str = "10.00", **more: Any) -> Payment:
@@ -87,6 +94,13 @@ def application(client_id: str, credit_note_id: str, **more: Any) -> CreditAppli
 def expense(vendor_id: str, amount: str = "12.50", **more: Any) -> Expense:
     values = {"date": date(2026, 3, 3), "approved": True, "reimbursable": True, "currency": "USD", **more}
     return Expense(**{"id": "", "vendor": vendor_id, "amount": Decimal(amount), **values})
+
+
+def order(vendor_id: str, *lines: BillLine, **more: Any) -> PurchaseOrder:
+    lines = lines or (BillLine(amount=Decimal("10.00"), description="Timber"),)
+    total = sum((part.amount for part in lines), Decimal(0))
+    values = {"date": date(2026, 3, 4), "currency": "USD", "number": "", "notes": "", "total": total, **more}
+    return PurchaseOrder(**{"id": "", "vendor": vendor_id, "lines": lines, **values})
 
 
 class World(Protocol):
@@ -218,7 +232,8 @@ class SqlWorld:
         self.sql(f"DELETE FROM {table_of(kind)} WHERE id = :id", id=int(record_id))
 
     def spoil(self, kind: Kind, record_id: str) -> None:
-        wrong = "name = ''" if told(kind) == "name" else "currency = 'ZZZ'"
+        field = told(kind)
+        wrong = f"{field} = ''" if field in {"name", "file_name"} else "currency = 'ZZZ'"
         self.sql(f"UPDATE {table_of(kind)} SET {wrong} WHERE id = :id", id=int(record_id))
 
     @contextmanager
@@ -251,6 +266,7 @@ _COLUMNS = {
     "remove": "remove_from_qbo",
     "external_id": "qbo_id",
     "vendor": "member_id",
+    "owner": "owner_id",
     **{name: f"{name}_id" for name in ("client", "item", "invoice", "credit_note", "method", "category", "project")},
 }
 _TABLES = {Kind.TAX_CODE: "tax_rate", Kind.CATEGORY: "expense_category", Kind.VENDOR: "member"}
@@ -264,7 +280,7 @@ def table_of(kind: Kind) -> str:
 def told(kind: Kind) -> str:
     """The field that people change in these tests."""
     fields = SHAPES[kind].make.__struct_fields__
-    return next(field for field in ("name", "notes", "currency") if field in fields)
+    return next(field for field in ("name", "notes", "currency", "file_name") if field in fields)
 
 
 def plain(value: Any) -> Any:

@@ -8,25 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from syncd.model.observations import Flawed, Present
 from syncd.model.records import (
+    Attachment,
     Bill,
     Client,
     CreditApplication,
     CreditNote,
+    Estimate,
     Invoice,
     Item,
     Kind,
     Payment,
+    Project,
+    Purchase,
+    PurchaseOrder,
     Record,
     Vendor,
 )
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
-from syncd.qbo.codec import bill, credit_application, form_body, forms, named, party, payment
+from syncd.qbo.codec import (
+    attachable,
+    bill,
+    credit_application,
+    form_body,
+    forms,
+    named,
+    party,
+    payment,
+    purchase,
+    purchase_order,
+)
 from syncd.qbo.codec.parts import Reading, Refs, Resolver, Unencodable, Wishes, identity_of, refuse
 from syncd.qbo.wire import BAD_JSON, Json, Raw
 
@@ -70,6 +87,7 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
         Kind.CLIENT: Codec(party.CUSTOMER, party.decode_client),
         Kind.PROJECT: Codec(party.CUSTOMER, named.decode_project, named.is_project),
         Kind.VENDOR: Codec(party.VENDOR, party.decode_vendor),
+        Kind.ESTIMATE: Codec(forms.ESTIMATE, forms.decode_estimate),
         Kind.INVOICE: Codec(forms.INVOICE, forms.decode_invoice),
         Kind.CREDIT_NOTE: Codec(forms.CREDIT_MEMO, forms.decode_credit_note),
         Kind.PAYMENT: Codec(payment.ENTITY, payment.decode),
@@ -77,11 +95,14 @@ CODECS: Mapping[Kind, Codec] = MappingProxyType(
             payment.ENTITY, credit_application.decode, credit_application.is_one, credit_application.is_over
         ),
         Kind.BILL: Codec(bill.ENTITY, bill.decode),
+        Kind.PURCHASE: Codec(purchase.ENTITY, purchase.decode),
+        Kind.PURCHASE_ORDER: Codec(purchase_order.ENTITY, purchase_order.decode),
+        Kind.ATTACHMENT: Codec(attachable.ENTITY, attachable.decode, attachable.is_file),
     }
 )
-"""Every kind that QBO has. An expense exists in the source only; bills are made of them."""
+"""Every kind that QBO has. An expense exists in the source only; bills and purchases are made of them."""
 
-PARTIES = frozenset({Kind.CLIENT, Kind.VENDOR})
+PARTIES = frozenset({Kind.CLIENT, Kind.PROJECT, Kind.VENDOR})
 
 
 def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Json:
@@ -93,6 +114,8 @@ def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Jso
             body = _create(record, wishes)
         case Verb.UPDATE:
             body = _update(record, wishes, _current(wishes))
+        case Verb.DELETE if kind is Kind.ATTACHMENT:
+            body = attachable.delete(_current(wishes))
         case Verb.DELETE if spec.transaction:
             body = identity_of(_current(wishes))
         case Verb.VOID if spec.voidable:
@@ -105,38 +128,45 @@ def encode(kind: Kind, verb: Verb, record: Record | None, wishes: Wishes) -> Jso
     return body
 
 
-def _create(record: Record | None, wishes: Wishes) -> Json | None:  # noqa: PLR0911 - one way for each sort of record
-    match record:
-        case Item():
-            return named.create_item(record, wishes)
-        case Client() | Vendor():
-            return party.create(record, wishes)
-        case Invoice() | CreditNote():
-            return form_body.create(record, wishes)
-        case Payment():
-            return payment.create(record, wishes)
-        case CreditApplication():
-            return credit_application.create(record, wishes)
-        case Bill():
-            return bill.create(record, wishes)
-        case _:
-            return None
+_CREATES: Mapping[type[Any], Callable[[Any, Wishes], Json]] = {
+    Client: party.create,
+    Vendor: party.create,
+    Project: named.create_project,
+    Item: named.create_item,
+    Invoice: form_body.create,
+    Estimate: form_body.create,
+    CreditNote: form_body.create,
+    Payment: payment.create,
+    CreditApplication: credit_application.create,
+    Bill: bill.create,
+    Purchase: purchase.create,
+    PurchaseOrder: purchase_order.create,
+    Attachment: attachable.create,
+}
+_UPDATES: Mapping[type[Any], Callable[[Any, Wishes, Json], Json]] = {
+    Client: party.update,
+    Vendor: party.update,
+    Project: named.update_project,
+    Invoice: form_body.update,
+    Estimate: form_body.update,
+    CreditNote: form_body.update,
+    Payment: payment.update,
+    CreditApplication: credit_application.update,
+    Bill: bill.update,
+    Purchase: purchase.update,
+    PurchaseOrder: purchase_order.update,
+    Attachment: attachable.update,
+}
+
+
+def _create(record: Record | None, wishes: Wishes) -> Json | None:
+    make = _CREATES.get(type(record))
+    return None if make is None else make(record, wishes)
 
 
 def _update(record: Record | None, wishes: Wishes, current: Json) -> Json | None:
-    match record:
-        case Client() | Vendor():
-            return party.update(record, wishes, current)
-        case Invoice() | CreditNote():
-            return form_body.update(record, wishes, current)
-        case Payment():
-            return payment.update(record, wishes, current)
-        case CreditApplication():
-            return credit_application.update(record, wishes, current)
-        case Bill():
-            return bill.update(record, wishes, current)
-        case _:
-            return None
+    make = _UPDATES.get(type(record))
+    return None if make is None else make(record, wishes, current)
 
 
 def _current(wishes: Wishes) -> Json:

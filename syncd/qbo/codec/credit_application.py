@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from syncd.model.observations import Flawed, Present
 from syncd.model.records import Allocation, CreditApplication, Kind, State
+from syncd.model.references import billed_to
 from syncd.qbo.codec.currency import foreign_currency, moved
 from syncd.qbo.codec.parts import (
     ZERO,
@@ -104,7 +105,7 @@ def _allocations(applied: Applied) -> tuple[Allocation, ...]:
 def create(record: CreditApplication, wishes: Wishes) -> Json:
     """No deposit account: no money moves."""
     return {
-        "CustomerRef": reference(linked(wishes, Kind.CLIENT, record.client)),
+        "CustomerRef": reference(linked(wishes, *billed_to(record, wishes.settings))),
         "TxnDate": record.date.isoformat(),
         "TotalAmt": 0,
         "Line": _lines(record, wishes),
@@ -117,7 +118,7 @@ def update(record: CreditApplication, wishes: Wishes, current: Json) -> Json:
     body = whole(current, READ_ONLY)
     fields = wishes.fields
     if "client" in fields:
-        body["CustomerRef"] = reference(linked(wishes, Kind.CLIENT, record.client))
+        body["CustomerRef"] = reference(linked(wishes, *billed_to(record, wishes.settings)))
     if "date" in fields:
         body |= {"TxnDate": record.date.isoformat()} | moved(record, record.date, wishes, current)
     body["Line"] = kept_lines(current)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeAlias
 
-from syncd.model.records import Address, CreditNote, Form, Invoice, Kind, UnsetType
+from syncd.model.records import Address, CreditNote, Estimate, Form, Invoice, State, UnsetType
+from syncd.model.references import billed_to
 from syncd.model.spec import CC_EMAILS_LIMIT, EMAILS_LIMIT, NOTES_LIMIT
+from syncd.model.taxing import as_sent
 from syncd.model.values import cut, text
 from syncd.qbo.codec import lines, tax
 from syncd.qbo.codec.contact import address_body, filled, joined
 from syncd.qbo.codec.currency import foreign_currency, moved
+from syncd.qbo.codec.forms import EMAIL_SENT
 from syncd.qbo.codec.parts import Wishes, identity_of, kept_lines, linked, party_id, reference, whole
 from syncd.qbo.wire import Json
 
@@ -28,14 +31,16 @@ _Emails: TypeAlias = str | UnsetType
 
 
 def create(record: Form, wishes: Wishes) -> Json:
-    """A new form. EmailStatus is never set: nothing is mailed by QBO on our account (X-7)."""
+    """A new form. EmailStatus says at most that it was sent already: nothing is mailed by QBO on our account (X-7)."""
+    record = as_sent(record, wishes.settings)
     body: Json = {
-        "CustomerRef": reference(linked(wishes, Kind.CLIENT, record.client)),
+        "CustomerRef": reference(linked(wishes, *billed_to(record, wishes.settings))),
         "TxnDate": record.issue_date.isoformat(),
         "Line": lines.encode(record, wishes, []),
         **foreign_currency(record, record.issue_date, wishes),
         **_number(record, wishes),
         **tax.whole_tax(record, wishes),
+        **_sent(record, wishes, new=True),
     }
     return body | {name: value for name, value in _texts(record, lambda _: True, new=True).items() if value}
 
@@ -46,7 +51,7 @@ def update(record: Form, wishes: Wishes, current: Json) -> Json:
     An invoice is updated sparsely, a credit memo whole, as its page shows it (entities.md 1.3). Lines are replaced as
     a whole, so all of them are sent, with their ids (1.4, F-23).
     """
-    fields = wishes.fields
+    fields, record = wishes.fields, as_sent(record, wishes.settings)
     if isinstance(record, CreditNote):
         body = whole(current, _READ_ONLY) | {"Line": kept_lines(current)}
     else:
@@ -56,7 +61,7 @@ def update(record: Form, wishes: Wishes, current: Json) -> Json:
         body |= {"TxnDate": record.issue_date.isoformat()} | moved(record, record.issue_date, wishes, current)
     if "number" in fields:
         body |= _number(record, wishes)
-    body |= _texts(record, fields.__contains__, new=False)
+    body |= _texts(record, fields.__contains__, new=False) | _sent(record, wishes, new=False)
     if "lines" in fields or lines.concerns_discount(record, fields):
         body["Line"] = lines.encode(record, wishes, current.get("Line") or [])
     if fields & {"lines", "discount", "tax"}:
@@ -72,23 +77,33 @@ def _forget_tax(body: Json) -> Json:
 
 def _party(record: Form, wishes: Wishes, current: Json) -> Json:
     if "client" in wishes.fields:
-        return reference(linked(wishes, Kind.CLIENT, record.client))
+        return reference(linked(wishes, *billed_to(record, wishes.settings)))
     return reference(party_id(current, "CustomerRef"))
 
 
 def _number(record: Form, wishes: Wishes) -> Json:
     """Only while the company keeps its own numbers; otherwise QBO counts and the source takes over (R-7, C-R10)."""
-    if wishes.facts.custom_numbers and isinstance(record.number, str) and record.number.strip():
+    ours = wishes.facts.custom_numbers and wishes.settings.numbering != "qbo"
+    if ours and isinstance(record.number, str) and record.number.strip():
         return {"DocNumber": text(record.number)}
     return {}
+
+
+def _sent(record: Form, wishes: Wishes, *, new: bool) -> Json:
+    """The mark that it was sent, where the profile keeps it. This mails nothing (entities.md 4.2): only a request of
+    its own does (4.3), and ``NeedToSend`` would leave it to be mailed by whoever empties that list."""
+    if not isinstance(record, Invoice) or "sent" not in wishes.fields:
+        return {}
+    sent = record.state is State.SENT or record.sent is True
+    return {"EmailStatus": EMAIL_SENT if sent else "NotSet"} if sent or not new else {}
 
 
 def _texts(record: Form, wanted: Callable[[str], bool], *, new: bool) -> Json:
     """Due date, notes, address and e-mail addresses: each as far as the source has it. A new form needs no blanks."""
     body: Json = {}
-    due = record.due_date if isinstance(record, Invoice) else None
+    due = None if isinstance(record, CreditNote) else record.due_date
     if wanted("due_date") and isinstance(due, date):
-        body["DueDate"] = due.isoformat()
+        body["ExpirationDate" if isinstance(record, Estimate) else "DueDate"] = due.isoformat()
     if wanted("notes") and isinstance(record.notes, str) and (record.notes or not new):
         body["CustomerMemo"] = {"value": cut(text(record.notes), NOTES_LIMIT)}
     if wanted("bill_to") and isinstance(record.bill_to, Address):

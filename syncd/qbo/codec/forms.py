@@ -1,4 +1,4 @@
-"""Invoices and credit memos as they are read (entities.md 4.1, 4.2, 4.5). They are written in ``form_body.py``."""
+"""Invoices, estimates and credit memos as they are read (entities.md 4.1, 4.2, 4.4, 4.5); written in ``form_body``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from syncd.model.lens import transaction_number
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Address, CreditNote, Invoice, Line, State, UnsetType
+from syncd.model.records import UNSET, Address, CreditNote, Estimate, Invoice, Line, State, UnsetType
 from syncd.model.values import round_money
 from syncd.qbo.codec import lines
 from syncd.qbo.codec.contact import WireAddress, WireEmail, said
@@ -17,7 +17,10 @@ from syncd.qbo.codec.parts import ZERO, CannotReadError, Memo, Reading, Ref, dec
 from syncd.qbo.wire import Raw
 
 INVOICE = "Invoice"
+ESTIMATE = "Estimate"
 CREDIT_MEMO = "CreditMemo"
+EMAIL_SENT = "EmailSent"
+"""EmailStatus of what went to the customer, by QBO's own mail or as somebody marked it (entities.md 4.2)."""
 
 
 class _Sales(msgspec.Struct, rename="pascal"):
@@ -61,6 +64,7 @@ class _Form(msgspec.Struct, rename="pascal"):
     doc_number: str | None = None
     txn_date: date | None = None
     due_date: date | None = None
+    expiration_date: date | None = None
     customer_ref: Ref | None = None
     currency_ref: Ref | None = None
     customer_memo: Memo | None = None
@@ -105,6 +109,10 @@ def decode_invoice(row: Raw | bytes, reading: Reading) -> Present | Flawed:
     return decode_with(_decoder, _invoice, row, reading)
 
 
+def decode_estimate(row: Raw | bytes, reading: Reading) -> Present | Flawed:
+    return decode_with(_decoder, _estimate, row, reading)
+
+
 def decode_credit_note(row: Raw | bytes, reading: Reading) -> Present | Flawed:
     return decode_with(_decoder, _credit_note, row, reading)
 
@@ -134,7 +142,36 @@ def _invoice(form: _Form, reading: Reading) -> tuple[Invoice, str]:
         tax_rate=_rate(form, money.tax, reading),
         tax_inclusive=money.inclusive,
         transaction_number=transaction_number(number),
+        sent=form.email_status == EMAIL_SENT,
+        paid=UNSET if form.balance is None or head.void else not form.balance,
         mailed=_mailed(form),
+    ), form.sync_token
+
+
+def _estimate(form: _Form, reading: Reading) -> tuple[Estimate, str]:
+    """It has neither a balance nor a void (entities.md 4.4)."""
+    head = _head(form, reading, "estimate")
+    money = _money(form, head, reading, "estimate")
+    number = form.doc_number or ""
+    return Estimate(
+        id=form.id,
+        client=head.client,
+        issue_date=head.day,
+        total=money.total,
+        lines=money.lines,
+        number=number,
+        due_date=form.expiration_date or UNSET,
+        currency=head.currency,
+        notes=_notes(form),
+        discount=money.discount,
+        tax=money.tax,
+        tax_code=_code(form.txn_tax_detail),
+        bill_to=form.bill_addr.record() if form.bill_addr else _NO_ADDRESS,
+        emails=said(form.bill_email),
+        cc_emails=said(form.bill_email_cc),
+        tax_rate=_rate(form, money.tax, reading),
+        tax_inclusive=money.inclusive,
+        transaction_number=transaction_number(number),
     ), form.sync_token
 
 

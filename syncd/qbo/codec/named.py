@@ -1,15 +1,28 @@
-"""What is matched by name and hardly ever written: items, tax codes, payment methods, accounts, projects
-(entities.md 3.2, 3.4 to 3.6, 3.9; R-22, R-57, R-101, R-102, R-112)."""
+"""What is matched by name and hardly ever written: items, tax codes, payment methods, accounts, projects (entities.md
+3.2, 3.4 to 3.6, 3.9; R-22, R-57, R-101, R-102, R-112). Written are products, where the settings have them made (O-22),
+and projects, where they are sub-customers (B-20)."""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 import msgspec
 
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Category, Item, PaymentMethod, Project, TaxCode
+from syncd.model.records import UNSET, Category, Item, Kind, PaymentMethod, Project, TaxCode
 from syncd.model.values import text
-from syncd.qbo.codec.parts import CannotReadError, Reading, Ref, Wishes, decode_with, reference, refuse
-from syncd.qbo.codec.party import bare_name
+from syncd.qbo.codec.parts import (
+    CannotReadError,
+    Reading,
+    Ref,
+    Wishes,
+    decode_with,
+    identity_of,
+    linked,
+    reference,
+    refuse,
+)
+from syncd.qbo.codec.party import active_again, bare_name
 from syncd.qbo.wire import Json, Raw
 
 ITEM = "Item"
@@ -33,6 +46,8 @@ class _Row(msgspec.Struct, rename="pascal"):
     active: bool = True
     parent_ref: Ref | None = None
     income_account_ref: Ref | None = None
+    balance: Decimal | None = None
+    currency_ref: Ref | None = None
 
 
 _decoder = msgspec.json.Decoder(_Row)
@@ -102,10 +117,37 @@ def _category(row: _Row, _: Reading) -> tuple[Category, str]:
     return Category(id=row.id, name=name, active=row.active), row.sync_token
 
 
-def _project(row: _Row, _: Reading) -> tuple[Project, str]:
-    parent = row.parent_ref.value if row.parent_ref else ""
-    name = _name(row, row.display_name, "project")
-    return Project(id=row.id, name=name, active=row.active, client=parent), row.sync_token
+def _project(row: _Row, reading: Reading) -> tuple[Project, str]:
+    return Project(
+        id=row.id,
+        name=_name(row, row.display_name, "project"),
+        active=row.active,
+        client=row.parent_ref.value if row.parent_ref else "",
+        currency=(row.currency_ref.value if row.currency_ref else "") or reading.home_currency,
+        balance=UNSET if row.balance is None else row.balance,
+    ), row.sync_token
+
+
+def create_project(record: Project, wishes: Wishes) -> Json:
+    """A sub-customer of its client's customer, in the same currency (entities.md 3.2)."""
+    body: Json = {
+        "DisplayName": text(record.name),
+        "Job": True,
+        "ParentRef": reference(linked(wishes, Kind.CLIENT, record.client)),
+    }
+    if wishes.facts.multicurrency and isinstance(record.currency, str) and record.currency:
+        body["CurrencyRef"] = reference(record.currency)
+    return body
+
+
+def update_project(record: Project, wishes: Wishes, current: Json) -> Json:
+    """A sparse update of the named fields."""
+    body: Json = identity_of(current) | {"sparse": True}
+    if "name" in wishes.fields:
+        body["DisplayName"] = text(record.name)
+    if "client" in wishes.fields:
+        body |= {"Job": True, "ParentRef": reference(linked(wishes, Kind.CLIENT, record.client))}
+    return body | active_again(wishes, current)
 
 
 def _name(row: _Row, name: str | None, noun: str) -> str:

@@ -79,6 +79,14 @@ class Resolver(Protocol):
     """Turns the names of the settings into ids; every look-up is cached. Raises ``Unencodable`` when it cannot."""
 
     def account(self, name: str) -> str: ...
+    def account_type(self, name: str) -> str:
+        """What sort of account is meant by a name (``Bank``, ``Credit Card`` ...); empty where QBO does not say."""
+        ...
+
+    def account_currency(self, name: str) -> str:
+        """In which currency an account is kept; empty where QBO does not say."""
+        ...
+
     def item(self, name: str) -> str: ...
     def find_account(self, name: str) -> str:
         """As ``account``, but empty when there is none."""

@@ -36,6 +36,7 @@ class _Party(msgspec.Struct, rename="pascal"):
     currency_ref: Ref | None = None
     primary_email_addr: WireEmail | None = None
     bill_addr: WireAddress | None = None
+    parent_ref: Ref | None = None
 
 
 _decoder = msgspec.json.Decoder(_Party)
@@ -62,6 +63,7 @@ def _client(party: _Party, reading: Reading) -> tuple[Client, str]:
         email=said(party.primary_email_addr),
         address=party.bill_addr.record() if party.bill_addr else Address(),
         active=party.active,
+        parent=party.parent_ref.value if party.parent_ref else "",
     ), party.sync_token
 
 
@@ -118,7 +120,15 @@ def update(record: Party, wishes: Wishes, current: Json) -> Json:
         body["PrimaryEmailAddr"] = {"Address": joined(record.email, EMAIL_LIMIT)}
     if "address" in wishes.fields and isinstance(record, Client) and isinstance(record.address, Address):
         body["BillAddr"] = address_body(record.address)
-    return body
+    return body | active_again(wishes, current)
+
+
+def active_again(wishes: Wishes, current: Json) -> Json:
+    """Brings back what was made inactive, under the name it had: QBO leaves the suffix on it otherwise (F-75)."""
+    if "active" not in wishes.fields:
+        return {}
+    told = {} if "name" in wishes.fields else {"DisplayName": bare_name(str(current["DisplayName"]), active=False)}
+    return {"Active": True, **told}
 
 
 def deactivate(current: Json) -> Json:

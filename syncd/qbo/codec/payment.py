@@ -10,7 +10,7 @@ import msgspec
 
 from syncd.model.observations import Flawed, Present
 from syncd.model.records import Allocation, CreditUse, Kind, Payment, State
-from syncd.model.references import method_key
+from syncd.model.references import billed_to, method_key
 from syncd.model.spec import PAYMENT_NOTES_LIMIT, REFERENCE_LIMIT
 from syncd.model.values import cut, text
 from syncd.qbo import wire
@@ -145,14 +145,17 @@ def is_void(payment: WirePayment, applied: Applied) -> bool:
 def create(record: Payment, wishes: Wishes) -> Json:
     lines = _invoice_lines(record.allocations, wishes) + _credit_lines(record, wishes)
     body: Json = {
-        "CustomerRef": reference(linked(wishes, Kind.CLIENT, record.client)),
+        "CustomerRef": reference(linked(wishes, *billed_to(record, wishes.settings))),
         "TxnDate": record.date.isoformat(),
         "TotalAmt": _cash(record, lines),
         "Line": lines,
         **foreign_currency(record, record.date, wishes),
     }
-    if wishes.settings.deposit_account and record.cash:
-        body["DepositToAccountRef"] = reference(wishes.resolve.account(wishes.settings.deposit_account))
+    account = wishes.settings.deposit_account
+    if record.by_mark is True:  # C-V3
+        account = wishes.settings.mark_paid_account or account
+    if account and record.cash:
+        body["DepositToAccountRef"] = reference(wishes.resolve.account(account))
     method = wishes.link(Kind.PAYMENT_METHOD, method_key(record))
     if method:
         body["PaymentMethodRef"] = reference(method)
@@ -167,7 +170,7 @@ def update(record: Payment, wishes: Wishes, current: Json) -> Json:
     body = whole(current, READ_ONLY)
     fields = wishes.fields
     if "client" in fields:
-        body["CustomerRef"] = reference(linked(wishes, Kind.CLIENT, record.client))
+        body["CustomerRef"] = reference(linked(wishes, *billed_to(record, wishes.settings)))
     if "date" in fields:
         body |= {"TxnDate": record.date.isoformat()} | moved(record, record.date, wishes, current)
     lines = kept_lines(current)

@@ -16,12 +16,12 @@ _NEVER_SENT = frozenset(
         "Id", "SyncToken", "MetaData", "domain", "sparse", "status", "Balance", "RemainingCredit", "HomeTotalAmt",
         "HomeBalance", "DeliveryInfo", "EmailStatus", "PrintStatus", "LinkedTxn", "InvoiceLink", "EInvoiceStatus",
         "ECloudStatusTimeStamp", "RecurDataRef", "TaxExemptionRef", "FreeFormAddress", "TxnSource", "TxnStatus",
-        "UnappliedAmt", "ProcessPayment", "VendorAddr", "RemitToAddr", "Deposit",
+        "UnappliedAmt", "ProcessPayment", "VendorAddr", "RemitToAddr", "Deposit", "PurchaseEx", "POStatus",
     }
 )  # fmt: skip
 """What QBO decides, or what was true of the deleted object alone: nothing is mailed or printed a second time (X-7)."""
 _MONEY = frozenset({Kind.PAYMENT, Kind.CREDIT_APPLICATION})
-_LINED = frozenset({Kind.INVOICE, Kind.CREDIT_NOTE, Kind.BILL})
+_LINED = frozenset({Kind.ESTIMATE, Kind.INVOICE, Kind.CREDIT_NOTE, Kind.BILL, Kind.PURCHASE, Kind.PURCHASE_ORDER})
 
 
 def made_again(kind: Kind, former: Json, wishes: Wishes) -> Json:

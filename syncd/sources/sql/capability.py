@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncd.model.records import Kind
+from syncd.model.records import Kind, State
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.sources.base import KindCapability
@@ -24,9 +24,13 @@ def capabilities(mapping: SqlMapping, read_only: frozenset[Kind]) -> dict[Kind, 
 def _capability(kind: Kind, table: KindTable, mapping: SqlMapping, read_only: bool) -> KindCapability:
     spec, shape = SPECS[kind], SHAPES[kind]
     held = {name for name in spec.fields if _origins(table.fields, name)}
+    if "sent" in spec.fields and stored_as(getattr(table.fields, "state", None), State.SENT) is not None:
+        held.add("sent")  # its state says it
     if "total" in spec.fields:
         held.add("total")  # where no column has it, it is the sum of the parts
     writable = {name for name in held if any(is_writable(origin) for origin in _origins(table.fields, name))}
+    if "sent" in held and is_column(getattr(table.fields, "state", None)):
+        writable.add("sent")
     for part, child in child_tables(kind, table):
         fields = fields_of(child)
         held.add(part.member)

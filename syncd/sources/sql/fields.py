@@ -210,6 +210,8 @@ READS: Mapping[str, Callable[[Any], Any]] = {
     "approved": rows.truth,
     "reimbursable": rows.truth,
     "reimbursed": rows.truth,
+    "paid": rows.optional_truth,
+    "by_mark": rows.optional_truth,
     "report": rows.text,
     "category": rows.optional_reference,
     "category_name": rows.text,
@@ -225,6 +227,10 @@ READS: Mapping[str, Callable[[Any], Any]] = {
     "taxable": rows.optional_truth,
     "invoice": rows.invoice_reference,
     "currency": rows.currency,
+    "owner_kind": rows.owner_kind,
+    "owner": rows.owner_reference,
+    "file_name": rows.name,
+    "path": rows.text,
 }
 """How each field is read."""
 
@@ -233,6 +239,8 @@ _LENIENT: Mapping[tuple[Kind, str], Callable[[Any], Any]] = {
     (Kind.VENDOR, "currency"): rows.optional_currency,
     (Kind.EXPENSE, "currency"): rows.optional_currency,
     (Kind.PROJECT, "client"): rows.optional_reference,
+    (Kind.PROJECT, "currency"): rows.optional_currency,
+    (Kind.PURCHASE_ORDER, "currency"): rows.optional_currency,
 }
 """Fields that may be empty on records of these kinds: an expense then has the company's own currency (R-108)."""
 

@@ -38,6 +38,12 @@ def short_text(length: int) -> sa.types.TypeEngine[str]:
     return sa.Text().with_variant(sa.String(length), "mysql", "mariadb")
 
 
+def blob() -> sa.types.TypeEngine[bytes]:
+    """Bytes of any length."""
+    content: sa.types.TypeEngine[bytes] = sa.LargeBinary()
+    return content.with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+
 def row_id() -> sa.types.TypeEngine[int]:
     """A row's number; on SQLite the alias of its rowid."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -124,6 +130,11 @@ def _part(parent: str, other: str) -> list[sa.Column[Any]]:
     ]
 
 
+def _project() -> sa.Column[Any]:
+    # Without a foreign key, which SQLite can give to a table only by making it anew; readers look whether it is there.
+    return sa.Column("project_id", row_id())
+
+
 def _no(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
 
@@ -139,7 +150,7 @@ def _table(name: str, *parts: Any) -> sa.Table:
     return sa.Table(name, metadata, *parts, **OPTIONS)
 
 
-def _named(name: str, *more: sa.Column[Any]) -> sa.Table:
+def _named(name: str, *more: Any) -> sa.Table:
     """Lists of which QuickBooks has one, too: matched by name."""
     key, called = sa.Column("id", row_id(), primary_key=True), sa.Column("name", short_text(500), nullable=False)
     return _table(name, key, called, *more, _yes("active"), *_tracked())
@@ -159,12 +170,15 @@ client = _named(
     sa.Column("postal_code", long_text()),
     sa.Column("country", long_text()),
     sa.Column("contact", long_text()),
+    sa.Column("sort", short_text(16)),
     _qbo_id(),
+    sa.CheckConstraint("sort IN ('contact', 'account')", name="sort"),
 )
 project = _named("project", _ref("client_id", "client"), _qbo_id())
 member = _named("member", sa.Column("currency", short_text(3)), sa.Column("email", long_text()), _qbo_id())
 
 _FORM_STATE = "state IN ('draft', 'published', 'void')"
+_SENT_STATE = "state IN ('draft', 'published', 'sent', 'void')"
 _MONEY_STATE = "state IN ('live', 'void')"
 
 invoice = _table(
@@ -189,12 +203,42 @@ invoice = _table(
     _money("total"),
     sa.Column("notes", long_text()),
     sa.Column("po_number", long_text()),
+    _no("paid"),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),
-    sa.CheckConstraint(_FORM_STATE, name="state"),
+    sa.CheckConstraint(_SENT_STATE, name="state"),
 )
 invoice_line = _table("invoice_line", *_lines("invoice"))
+
+estimate = _table(
+    "estimate",
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("number", short_text(64), index=True),
+    sa.Column("transaction_number", long_text()),
+    _ref("client_id", "client"),
+    sa.Column("state", short_text(16), nullable=False, server_default="draft"),
+    sa.Column("issue_date", calendar_day()),
+    sa.Column("due_date", calendar_day()),
+    sa.Column("currency", short_text(3)),
+    sa.Column("exchange_rate", exact(10)),
+    sa.Column("bill_to", long_text()),
+    sa.Column("emails", long_text()),
+    sa.Column("cc_emails", long_text()),
+    _money("discount"),
+    _money("tax"),
+    sa.Column("tax_code", long_text()),
+    sa.Column("tax_rate", exact(10)),
+    _no("tax_inclusive"),
+    _money("total"),
+    sa.Column("notes", long_text()),
+    *_ids_by_unit(),
+    *_ticks(),
+    *_tracked(),
+    sa.CheckConstraint(_SENT_STATE, name="state"),
+)
+estimate_line = _table("estimate_line", *_lines("estimate"))
 
 credit_note = _table(
     "credit_note",
@@ -215,6 +259,7 @@ credit_note = _table(
     _no("tax_inclusive"),
     _money("total"),
     sa.Column("notes", long_text()),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),
@@ -234,6 +279,8 @@ payment = _table(
     sa.Column("reference", long_text()),
     sa.Column("notes", long_text()),
     sa.Column("state", short_text(16), nullable=False, server_default="live"),
+    _no("by_mark"),
+    _project(),
     *_ids_by_unit(),
     *_ticks(),
     *_tracked(),
@@ -273,6 +320,51 @@ expense = _table(
     _unit(),
     *_tracked(),
     sa.CheckConstraint("status IN ('not_submitted', 'pending_approval', 'rejected', 'approved')", name="status"),
+)
+
+purchase_order = _table(
+    "purchase_order",
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("number", short_text(64), index=True),
+    _ref("member_id", "member"),
+    sa.Column("state", short_text(16), nullable=False, server_default="live"),
+    sa.Column("date", calendar_day()),
+    sa.Column("due_date", calendar_day()),
+    sa.Column("currency", short_text(3)),
+    _money("total"),
+    sa.Column("notes", long_text()),
+    _unit(),
+    *_tracked(),
+    sa.CheckConstraint(_MONEY_STATE, name="state"),
+)
+purchase_order_line = _table(
+    "purchase_order_line",
+    sa.Column("id", row_id(), primary_key=True),
+    _parent("purchase_order_id", "purchase_order", index=False),
+    sa.Column("position", sa.Integer(), nullable=False, server_default="0"),
+    _ref("item_id", "item"),
+    _ref("category_id", "expense_category"),
+    _ref("project_id", "project"),
+    sa.Column("description", long_text()),
+    sa.Column("quantity", exact(10)),
+    sa.Column("rate", exact(10)),
+    sa.Column("amount", exact(6), nullable=False),
+    sa.Index("ix_purchase_order_line_purchase_order_id_position", "purchase_order_id", "position"),
+)
+
+attachment = _table(
+    "attachment",
+    sa.Column("id", row_id(), primary_key=True),
+    sa.Column("owner_kind", short_text(32), nullable=False),
+    sa.Column("owner_id", row_id(), nullable=False),
+    sa.Column("file_name", short_text(1000), nullable=False),
+    sa.Column("path", long_text()),
+    sa.Column("content", blob()),
+    *_tracked(),
+    sa.CheckConstraint(
+        "owner_kind IN ('invoice', 'credit_note', 'expense', 'bill', 'purchase_order')", name="owner_kind"
+    ),
+    sa.Index("ix_attachment_owner_kind_owner_id", "owner_kind", "owner_id"),
 )
 
 syncd_tombstone = _table(

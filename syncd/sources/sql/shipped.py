@@ -16,11 +16,13 @@ def _same(*names: str) -> dict[str, Any]:
 
 _FORM = {
     "client": "client_id",
+    "project": "project_id",
     **_same("issue_date", "state", "number", "transaction_number", "currency", "exchange_rate", "bill_to"),
     **_same("emails", "cc_emails"),
     **_same("tax", "tax_code", "tax_rate", "tax_inclusive", "total", "notes"),
     **_TICKS,
 }
+_PRICE = {name: column for name, column in _FORM.items() if name != "project"}
 
 
 def reference_mapping() -> SqlMapping:
@@ -40,16 +42,25 @@ def reference_mapping() -> SqlMapping:
                 },
                 qbo_id="qbo_id",
             ),
-            "project": _kind("project", {"client": "client_id", **_same("name", "active")}, qbo_id="qbo_id"),
+            "project": _kind(
+                "project",
+                {"client": "client_id", "currency": "owner.currency", **_same("name", "active")},
+                qbo_id="qbo_id",
+                join={"owner": {"table": "client", "on": {"id": "client_id"}}},
+            ),
             "vendor": _kind("vendor", _same("name", "currency", "email", "active"), "member", qbo_id="qbo_id"),
-            "invoice": _document("invoice", {**_FORM, **_same("due_date", "discount")}, lines=_lines("invoice")),
+            "estimate": _document("estimate", {**_PRICE, **_same("due_date", "discount")}, lines=_lines("estimate")),
+            "invoice": _document(
+                "invoice", {**_FORM, **_same("due_date", "discount", "paid")}, lines=_lines("invoice")
+            ),
             "credit_note": _document("credit_note", _FORM, lines=_lines("credit_note")),
             "payment": _document(
                 "payment",
                 {
                     "client": "client_id",
+                    "project": "project_id",
                     "method": "method_id",
-                    **_same("date", "amount", "currency", "exchange_rate", "reference", "notes", "state"),
+                    **_same("date", "amount", "currency", "exchange_rate", "reference", "notes", "state", "by_mark"),
                     **_TICKS,
                 },
                 allocations=_part("payment_allocation", "payment", "invoice"),
@@ -57,13 +68,22 @@ def reference_mapping() -> SqlMapping:
             ),
             "credit_application": _document(
                 "credit_application",
-                {"client": "note.client_id", "credit_note": "credit_note_id", **_same("date", "currency", "state")},
+                {
+                    "client": "note.client_id",
+                    "project": "note.project_id",
+                    "credit_note": "credit_note_id",
+                    **_same("date", "currency", "state"),
+                },
                 # Whose it is follows from the credit note: said twice, it could be said differently.
                 join={"note": {"table": "credit_note", "on": {"id": "credit_note_id"}}},
                 business_unit="note.business_unit",
                 allocations=_part("credit_application_part", "credit_application", "invoice"),
             ),
             "expense": _expense(),
+            "purchase_order": _purchase_order(),
+            "attachment": _kind(
+                "attachment", {"owner": "owner_id", **_same("owner_kind", "file_name", "path")}, content="content"
+            ),
         }
     )
 
@@ -119,3 +139,26 @@ def _expense() -> dict[str, Any]:
         "client": {"table": "client", "on": {"id": "project.client_id"}},
     }
     return _kind("expense", fields, join=joins, business_unit="business_unit")
+
+
+def _purchase_order() -> dict[str, Any]:
+    fields = {"vendor": "member_id", **_same("number", "state", "date", "due_date", "currency", "total", "notes")}
+    lines = {
+        "table": "purchase_order_line",
+        "id": "id",
+        "parent": "purchase_order_id",
+        "order": "position",
+        "join": {
+            "category": {"table": "expense_category", "on": {"id": "category_id"}},
+            "project": {"table": "project", "on": {"id": "project_id"}},
+        },
+        "fields": {
+            "item": "item_id",
+            "category": "category_id",
+            "category_name": "category.name",
+            "project": "project_id",
+            "project_name": "project.name",
+            **_same("description", "quantity", "rate", "amount"),
+        },
+    }
+    return _kind("purchase_order", fields, business_unit="business_unit", lines=lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,17 +12,18 @@ import sqlalchemy as sa
 from msgspec import UNSET
 
 from syncd.errors import SourceMisconfigured, SourceUnavailable
-from syncd.model.observations import Absent, Flawed, Present
+from syncd.model.observations import Absent, Flawed, Present, Problem
 from syncd.model.records import Kind
 from syncd.model.spec import SPECS
 from syncd.model.values import fingerprint
 from syncd.model.writes import Outcome, SourceWrite
 from syncd.sources import rows
-from syncd.sources.base import Finding, KindCapability, LoggedWrite, SourceChanges
+from syncd.sources.base import Finding, KindCapability, LoggedWrite, Measured, SourceChanges
 from syncd.sources.rows import BadValueError
 from syncd.sources.settings import SqlSourceConfig
 from syncd.sources.sql import capability, checks, feed, mapping, shipped, writer
 from syncd.sources.sql.engine import Database, tolerate_bad_text
+from syncd.sources.sql.files import Vault
 from syncd.sources.sql.mapping import Compiled
 from syncd.sources.sql.pages import CHUNK, Seen, by_id, fetch, in_pages, judged
 from syncd.sources.sql.pages import keys as all_keys
@@ -212,6 +213,32 @@ class SqlSource:
                 if begun or lenient:
                     raise SourceUnavailable("The source holds text that cannot be read.") from None
                 lenient = True
+
+    # Files -----------------------------------------------------------------------------------------------------------
+
+    def files_of(self, owners: Collection[tuple[Kind, str]]) -> Mapping[str, Present | Flawed]:
+        """The records of the files of these documents."""
+        return self._patiently(lambda connection: by_id(self._vault(connection).of(owners))) if owners else {}
+
+    def measured(self, ids: Sequence[str], limit: int) -> Mapping[str, Measured | Problem]:
+        """Size and digest of these files."""
+        if not ids:
+            return {}
+        return self._patiently(lambda connection: self._measured(connection, ids, limit))
+
+    def _measured(self, connection: sa.Connection, ids: Sequence[str], limit: int) -> dict[str, Measured | Problem]:
+        vault = self._vault(connection)
+        return {name: vault.measured(name, limit) for name in ids}
+
+    def content(self, record_id: str) -> bytes | None:
+        """The content of one file."""
+        return self._patiently(lambda connection: self._vault(connection).content(record_id))
+
+    def _vault(self, connection: sa.Connection) -> Vault:
+        table = self.mapping.attachment
+        if table is None:
+            raise SourceMisconfigured("This source has no attachments.", remedy="Add a table mapping.attachment.")
+        return Vault(connection, self._reader(connection, Kind.ATTACHMENT), table, self.config.files_directory or "")
 
     # One transaction -------------------------------------------------------------------------------------------------
 

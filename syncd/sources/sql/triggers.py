@@ -6,7 +6,8 @@ part (a line, an allocation, a credit) counts as a change of what it is part of,
 The first version of a row is the time in milliseconds, not 1. A row that is deleted and entered again under its old id
 (or a table that is emptied and reloaded) thereby never gets back a version that was seen before with other content.
 
-Migration 0001 installs these. A later change of a trigger gets a new function and a new migration.
+Migration 0001 installs those of ``PARENTS`` and ``CHILDREN``; tables that came later have lists of their own, and a
+migration each. A later change of a trigger gets a new function and a new migration.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ PARENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """The tracked tables with the kind that each holds and the columns that are content."""
 
+PROJECT_ID: Mapping[str, tuple[str, ...]] = dict.fromkeys(("invoice", "credit_note", "payment"), ("project_id",))
+"""By table, the columns of content that migration r0003_billdr adds."""
+
 CHILDREN: Mapping[str, tuple[str, str]] = {
     "invoice_line": ("invoice", "invoice_id"),
     "credit_note_line": ("credit_note", "credit_note_id"),
@@ -49,43 +53,78 @@ CHILDREN: Mapping[str, tuple[str, str]] = {
 }
 """Child table: its parent table and the column that names the parent."""
 
+Parents = Mapping[str, tuple[str, tuple[str, ...]]]
+Children = Mapping[str, tuple[str, str]]
 
-def _grave(table: str, now: str) -> tuple[str, str]:
+PURCHASE_PARENTS: Parents = {
+    "purchase_order": ("purchase_order", ("id", "number", "member_id", "state", "date", "due_date", "currency", "total",
+                                          "notes", "business_unit")),
+    "attachment": ("attachment", ("id", "owner_kind", "owner_id", "file_name", "path", "content")),
+}  # fmt: skip
+"""Those of migration 0002."""
+PURCHASE_CHILDREN: Children = {"purchase_order_line": ("purchase_order", "purchase_order_id")}
+ESTIMATE_PARENTS: Parents = {
+    "estimate": ("estimate", ("id", "number", "transaction_number", "client_id", "state", "issue_date", "due_date",
+                              "currency", "exchange_rate", "bill_to", "emails", "cc_emails", "discount", "tax",
+                              "tax_code", "tax_rate", "tax_inclusive", "total", "notes", "business_unit", "qbo_id",
+                              "save_to_qbo", "remove_from_qbo")),
+}  # fmt: skip
+"""Those of migration 0004."""
+ESTIMATE_CHILDREN: Children = {"estimate_line": ("estimate", "estimate_id")}
+MARKS: Mapping[str, tuple[str, ...]] = {"invoice": ("paid",), "payment": ("by_mark",), "client": ("sort",)}
+"""Columns that migration 0004 adds to tables which are tracked already."""
+
+
+def _grave(parents: Parents, table: str, now: str) -> tuple[str, str]:
     """What a deleted row of a table leaves: the columns of its tombstone, and their values. The tick that was given
     with the deletion (or before it) stays readable there (R-73 to R-75)."""
-    kind, columns = PARENTS[table]
+    kind, columns = parents[table]
     remove = "OLD.remove_from_qbo" if "remove_from_qbo" in columns else "NULL"
     return "kind, record_id, removed_at, remove_from_qbo", f"'{kind}', OLD.id, {now}, {remove}"
 
 
-def statements(dialect: str) -> list[str]:
-    """What installs all triggers, in order. ``dialect`` is ``postgresql``, ``mysql``, ``mariadb`` or ``sqlite``."""
-    return {"postgresql": _postgresql, "sqlite": _sqlite}.get(dialect, _mysql)()
+def statements(dialect: str, parents: Parents = PARENTS, children: Children = CHILDREN) -> list[str]:
+    """What installs the triggers of these tables, in order. ``dialect`` is ``postgresql``, ``mysql``, ``mariadb`` or
+    ``sqlite``."""
+    return {"postgresql": _postgresql, "sqlite": _sqlite}.get(dialect, _mysql)(parents, children)
 
 
-def removals(dialect: str) -> list[str]:
+def more_columns(dialect: str, columns: Mapping[str, tuple[str, ...]], name: str) -> list[str]:
+    """What makes a change of columns that came later count as one: on SQLite, whose triggers name columns."""
+    if dialect != "sqlite":
+        return []
+    return [
+        f"CREATE TRIGGER syncd_{table}_{name} AFTER UPDATE OF {', '.join(added)} ON {table} "
+        f"BEGIN UPDATE {table} SET version = OLD.version + 1, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') "
+        "WHERE id = NEW.id; END"
+        for table, added in columns.items()
+    ]
+
+
+def removals(dialect: str, parents: Parents = PARENTS, children: Children = CHILDREN) -> list[str]:
     """What removes them again."""
     if dialect == "postgresql":
         drops = [
             f"DROP TRIGGER syncd_{table}_{part} ON {table}"
             for table, parts in (
-                *((table, ("track", "gone")) for table in PARENTS),
-                *((table, ("added", "changed", "removed")) for table in CHILDREN),
+                *((table, ("track", "gone")) for table in parents),
+                *((table, ("added", "changed", "removed")) for table in children),
             )
             for part in parts
         ]
-        functions = ("syncd_track", "syncd_gone", *(f"syncd_{child}_touch" for child in CHILDREN))
+        shared = ("syncd_track", "syncd_gone") if parents is PARENTS else ()
+        functions = (*shared, *(f"syncd_{child}_touch" for child in children))
         return [*drops, *(f"DROP FUNCTION {function}()" for function in functions)]
-    made = [statement.split()[2] for statement in statements(dialect)]
+    made = [statement.split()[2] for statement in statements(dialect, parents, children)]
     return [f"DROP TRIGGER {name}" for name in made]
 
 
-def _sqlite() -> list[str]:
+def _sqlite(parents: Parents, children: Children) -> list[str]:
     now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
     first = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
     made: list[str] = []
-    for table, (_, columns) in PARENTS.items():
-        names, values = _grave(table, now)
+    for table, (_, columns) in parents.items():
+        names, values = _grave(parents, table, now)
         # The inner UPDATE touches none of the columns listed, so it cannot set the trigger off again.
         made += [
             f"CREATE TRIGGER syncd_{table}_insert AFTER INSERT ON {table} BEGIN "
@@ -100,7 +139,7 @@ def _sqlite() -> list[str]:
             f"CREATE TRIGGER syncd_{table}_rename AFTER UPDATE OF id ON {table} WHEN NEW.id <> OLD.id BEGIN "
             f"INSERT INTO syncd_tombstone ({names}) VALUES ({values}); END"
         )
-    for child, (parent, column) in CHILDREN.items():
+    for child, (parent, column) in children.items():
         for event, rows in (("INSERT", "NEW"), ("UPDATE", "OLD NEW"), ("DELETE", "OLD")):
             named = ", ".join(f"{row}.{column}" for row in rows.split())
             made.append(
@@ -110,12 +149,26 @@ def _sqlite() -> list[str]:
     return made
 
 
-def _mysql() -> list[str]:
+def sqlite_watch(more: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What makes SQLite's triggers take changes of ``more`` columns of these tables for changes of content. (Those of
+    the other databases see every change of a row.)"""
+    now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    made: list[str] = []
+    for table, columns in more.items():
+        name = f"syncd_{table}_{'_'.join(columns)}"
+        made.append(
+            f"CREATE TRIGGER {name} AFTER UPDATE OF {', '.join(columns)} ON {table} "
+            f"BEGIN UPDATE {table} SET version = OLD.version + 1, updated_at = {now} WHERE id = NEW.id; END"
+        )
+    return made
+
+
+def _mysql(parents: Parents, children: Children) -> list[str]:
     now = "UTC_TIMESTAMP(6)"
     first = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
     made: list[str] = []
-    for table in PARENTS:
-        names, values = _grave(table, now)
+    for table in parents:
+        names, values = _grave(parents, table, now)
         # MySQL lets no trigger update its own table: the row is changed before it is stored.
         made += [
             f"CREATE TRIGGER syncd_{table}_insert BEFORE INSERT ON {table} FOR EACH ROW "
@@ -127,7 +180,7 @@ def _mysql() -> list[str]:
             f"CREATE TRIGGER syncd_{table}_rename AFTER UPDATE ON {table} FOR EACH ROW "
             f"INSERT INTO syncd_tombstone ({names}) SELECT {values} FROM DUAL WHERE NEW.id <> OLD.id",
         ]
-    for child, (parent, column) in CHILDREN.items():
+    for child, (parent, column) in children.items():
         for event, rows in (("INSERT", "NEW"), ("UPDATE", "OLD NEW"), ("DELETE", "OLD")):
             named = ", ".join(f"{row}.{column}" for row in rows.split())
             made.append(
@@ -137,8 +190,8 @@ def _mysql() -> list[str]:
     return made
 
 
-def _postgresql() -> list[str]:
-    made = [
+def _postgresql(parents: Parents, children: Children) -> list[str]:
+    shared = [
         """CREATE FUNCTION syncd_track() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
         BEGIN
           IF TG_OP = 'INSERT' THEN
@@ -158,14 +211,15 @@ def _postgresql() -> list[str]:
           RETURN NULL;
         END $$""",
     ]
-    for table, (kind, _) in PARENTS.items():
+    made = shared if parents is PARENTS else []
+    for table, (kind, _) in parents.items():
         made += [
             f"CREATE TRIGGER syncd_{table}_track BEFORE INSERT OR UPDATE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION syncd_track()",
             f"CREATE TRIGGER syncd_{table}_gone AFTER DELETE OR UPDATE OF id ON {table} "
             f"FOR EACH ROW EXECUTE FUNCTION syncd_gone('{kind}')",
         ]
-    for child, (parent, column) in CHILDREN.items():
+    for child, (parent, column) in children.items():
         # Once a statement, not once a row: loading 500,000 lines bumps each invoice once.
         made.append(
             f"""CREATE FUNCTION syncd_{child}_touch() RETURNS trigger LANGUAGE plpgsql

@@ -21,6 +21,8 @@ from syncd.sources.sql.fields import MEMBERS, POSTAL
 from syncd.sources.sql.readers import KindReader
 from syncd.sources.sql.tables import Found, placeholder, raw
 
+SENT = "sent"
+"""The mark that the state says (V-10)."""
 _REFERENCES = frozenset({"client", "item", "invoice", "credit_note", "method", "vendor", "category", "project"})
 
 
@@ -51,6 +53,9 @@ class Shelf:
         for name in names:
             if name == EXTERNAL_ID:
                 continue  # the write names it by itself, in qbo_id
+            if name == SENT:
+                values.update(self._sent(wished))
+                continue
             called, where = self._place(name)
             value = getattr(wished, called)
             if value is UNSET and (create or called in POSTAL):
@@ -61,6 +66,12 @@ class Shelf:
                 stored = postal_block(value) if isinstance(value, Address) else value
                 values[where.column or ""] = self.stored(self.reader.found, where, called, stored)
         return values
+
+    def _sent(self, wished: Record) -> dict[str, Any]:
+        """The state of what was sent; nothing that was sent ever becomes unsent."""
+        if getattr(wished, SENT) is not True:
+            raise NotWritableError("A document that was sent cannot be made unsent.")
+        return self.state(State.SENT)
 
     def wished(self, write: SourceWrite, names: Sequence[str]) -> dict[str, Any]:
         """Column values for these fields of an update. Raises ``NotWritableError``."""

@@ -258,7 +258,7 @@ def upgrade() -> None:
     for table, *columns in _INDEXES:
         op.create_index(f"ix_{table}_{'_'.join(columns)}", table, columns)
     dialect = op.get_context().dialect.name
-    for statement in (*triggers.statements(dialect), views.statement(dialect)):
+    for statement in (*triggers.statements(dialect), views.statement(dialect, sent=False)):
         op.get_bind().exec_driver_sql(statement)
 
 

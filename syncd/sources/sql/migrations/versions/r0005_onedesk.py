@@ -7,8 +7,8 @@ from alembic import op
 
 from syncd.sources.sql.layout import long_text
 
-revision = "r0005_onedesk"
-down_revision = "0001"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

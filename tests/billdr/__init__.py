@@ -1,0 +1,1 @@
+"""The profile billdr through the whole program."""
