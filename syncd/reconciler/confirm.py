@@ -19,6 +19,7 @@ from syncd.model.values import money, round_money
 from syncd.model.writes import Verb
 from syncd.reconciler.draft import Draft
 from syncd.reconciler.entries import SideCapability
+from syncd.reconciler.imports import before_start
 from syncd.reconciler.plan import Money
 
 
@@ -48,8 +49,12 @@ class Marks(Draft):
             if self._view.to_qbo(Kind.PAYMENT, payment.record.id):
                 continue
             name = f"payment {label(payment.record)} on it"
-            if not self._view.policy.kinds[Kind.PAYMENT].sends(payment.record):
-                return Step.HELD, f"it is marked as paid, and {name} is kept out of QuickBooks"
+            sent = self._view.policy.kinds[Kind.PAYMENT].sends(payment.record)
+            if not sent or before_start(payment.record, self._view):
+                return Step.HELD, (
+                    f"it is marked as paid, and {name} is kept out of QuickBooks: send that one "
+                    f"(syncd push payment {payment.record.id}); or accept-qbo takes the mark back"
+                )
             return Step.WAITS, f"it is marked as paid, and {name} is not in QuickBooks yet"
         if amount <= 0:
             return Step.WAITS, "it is marked as paid, and nothing is open on it"

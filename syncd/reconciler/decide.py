@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import msgspec
 
 from syncd.model.observations import Absent, Flawed, Present, Unchanged
-from syncd.model.records import Kind, Record
-from syncd.model.references import dates_of, label, owner_of
+from syncd.model.records import Kind
+from syncd.model.references import label, owner_of
 from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers
 from syncd.reconciler.entries import Entry, View
-from syncd.reconciler.imports import comes_in
+from syncd.reconciler.imports import before_start, comes_in
 from syncd.reconciler.match import Shelf
 from syncd.reconciler.planned import Planned
 from syncd.reconciler.policy import Answer, Case, KindPolicy
@@ -120,12 +120,6 @@ def is_left_alone(entry: Entry) -> bool:
     """Whether a person said to leave this record alone, or undid what was done with it, and has said nothing since."""
     ignored = entry.known is not None and entry.known.state == "ignored" and entry.word != "retry"
     return ignored or (entry.undone and not entry.word and not entry.pushed)
-
-
-def before_start(record: Record, view: View) -> bool:
-    """Whether a record is older than what this company keeps in agreement."""
-    start = view.settings.sync_start_date
-    return start is not None and any(day < start for day in dates_of(record))
 
 
 def _only_in_qbo(entry: Entry) -> bool:

@@ -18,8 +18,7 @@ def is_ours(record: Record, view: View, to_source: ToSource) -> bool:
 
     The rest is none of ours: counted, and left alone. So is what is older than the start date (X-9).
     """
-    start = view.settings.sync_start_date
-    if start is not None and any(day < start for day in dates_of(record)):
+    if before_start(record, view):
         return False
     if getattr(record, "state", State.LIVE) is State.VOID:
         return False
@@ -34,6 +33,12 @@ def is_ours(record: Record, view: View, to_source: ToSource) -> bool:
             return record.active and not record.parent
         case _:
             return False
+
+
+def before_start(record: Record, view: View) -> bool:
+    """Whether a record is older than what this company keeps in agreement."""
+    start = view.settings.sync_start_date
+    return start is not None and any(day < start for day in dates_of(record))
 
 
 def comes_in(entry: Entry, policy: KindPolicy, view: View) -> bool:

@@ -12,9 +12,10 @@ from syncd.model.records import Kind, Side
 from syncd.model.references import qbo_references, references
 from syncd.model.spec import ORDER, SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
-from syncd.reconciler.decide import Decider, before_start, is_left_alone, source_id_of
+from syncd.reconciler.decide import Decider, is_left_alone, source_id_of
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.guards import guard, stopped
+from syncd.reconciler.imports import before_start
 from syncd.reconciler.plan import Brake, Operation, Plan
 from syncd.reconciler.waiting import held_back, holds
 

@@ -13,7 +13,7 @@ from syncd.model.values import name_key
 from syncd.model.writes import Verb
 from syncd.reconciler import explain
 from syncd.reconciler.confirm import Marks, Step
-from syncd.reconciler.plan import Money
+from syncd.reconciler.plan import Change, Money
 from syncd.reconciler.policy import Case, Owner
 from syncd.reconciler.reasons import why_created
 from syncd.reconciler.sight import widen
@@ -259,8 +259,10 @@ class ToQbo(Marks):
         ready, after = self._sendable(record)
         if ready:
             why = "is in use in the source and is made active again in QuickBooks"
+            told = (Change("active", "no", "yes"),)
+            fields = ("active",)
             self._out.append(
-                self._operation(Side.QBO, Verb.UPDATE, why, fields=("active",), record=record, after=after)
+                self._operation(Side.QBO, Verb.UPDATE, why, changes=told, fields=fields, record=record, after=after)
             )
 
     # ---- parts

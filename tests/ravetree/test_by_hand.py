@@ -11,7 +11,7 @@ from syncd import recordlist
 from syncd.cli import records as command
 from syncd.model.records import Kind
 from syncd.report import CycleRequest
-from tests.e2e.helpers import at_rest, configure, customer, once, receive, row, syncd
+from tests.e2e.helpers import at_rest, configure, customer, held_one, once, receive, row, syncd
 from tests.ravetree.conftest import SETTINGS, Start
 from tests.ravetree.helpers import estimate, invoice, settle
 from tests.support.world import World
@@ -38,9 +38,16 @@ def test_invoices_older_than_the_link_go_out_one_at_a_time(start: Start) -> None
     at_rest(world)
     # From then on it is like any other: what is paid on it is paid on both sides.
     there = world.one("Invoice", DocNumber="OLD-1")
-    receive(world, there["CustomerRef"]["value"], (there["Id"], "100.00"))
+    receive(world, there["CustomerRef"]["value"], (there["Id"], "60.00"))
+    # Its old payment is as old as it is, and is asked for as well: nothing is entered a second time for the mark.
+    world.payment(ada, (old, "40.00"), date="2025-12-10")
+    world.sql("UPDATE invoice SET paid = true WHERE id = :id", id=old)
+    settle(world)
+    assert "(syncd push payment" in held_one(world, Kind.INVOICE).reason
+    push(world, Kind.PAYMENT, "W1")
     settle(world)
     assert row(world, "invoice", old)["paid"]
+    assert sorted(f"{p['TotalAmt']:.2f}" for p in world.books("Payment")) == ["40.00", "60.00"]
     once(world)
     at_rest(world)
 
