@@ -35,4 +35,4 @@ def test_sample_records_can_be_read(profile: str, url: str) -> None:
     seen = [each for kind in source.capabilities() for each in source.scan(kind)]
     source.close()
     assert [each for each in seen if not isinstance(each, Present)] == []
-    assert 50 < len(seen) <= rows
+    assert 20 < len(seen) <= rows
