@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from abc import ABC, abstractmethod
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ WRITES = frozenset({"create", "update", "delete", "void", "send", "upload"})
 """What the look-alike calls requests that change something."""
 
 
-class Telling:
+class Telling(ABC):
     """One telling. A story is a subclass: its chapters are its own, ``tell`` says their order.
 
     Every step says what is expected and checks it against both sides (the look-alike's own records over HTTP, the
@@ -32,9 +33,9 @@ class Telling:
         self.checked = 0
         self._chapter = 0
 
+    @abstractmethod
     def tell(self) -> None:
         """All chapters, in order."""
-        raise NotImplementedError
 
     # ---- chapters that every story has
 

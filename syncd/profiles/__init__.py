@@ -41,7 +41,5 @@ def settled(name: str, settings: Settings) -> Settings:
     for a name not in ``NAMES``."""
     if name not in NAMES:
         raise KeyError(name)
-    defaults = getattr(import_module(f"syncd.profiles.{name}"), "DEFAULTS", {})
-    return msgspec.structs.replace(
-        settings, **{each: value for each, value in defaults.items() if getattr(settings, each) is None}
-    )
+    brought = {each: value for each, value in defaults(name).items() if getattr(settings, each) is None}
+    return msgspec.structs.replace(settings, **brought)

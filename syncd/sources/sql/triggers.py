@@ -149,20 +149,6 @@ def _sqlite(parents: Parents, children: Children) -> list[str]:
     return made
 
 
-def sqlite_watch(more: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """What makes SQLite's triggers take changes of ``more`` columns of these tables for changes of content. (Those of
-    the other databases see every change of a row.)"""
-    now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    made: list[str] = []
-    for table, columns in more.items():
-        name = f"syncd_{table}_{'_'.join(columns)}"
-        made.append(
-            f"CREATE TRIGGER {name} AFTER UPDATE OF {', '.join(columns)} ON {table} "
-            f"BEGIN UPDATE {table} SET version = OLD.version + 1, updated_at = {now} WHERE id = NEW.id; END"
-        )
-    return made
-
-
 def _mysql(parents: Parents, children: Children) -> list[str]:
     now = "UTC_TIMESTAMP(6)"
     first = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"

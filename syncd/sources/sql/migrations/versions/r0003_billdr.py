@@ -18,15 +18,13 @@ def upgrade() -> None:
     """Add the columns; a change of one is a change of the document."""
     for table in triggers.PROJECT_ID:
         op.add_column(table, sa.Column("project_id", row_id()))
-    if op.get_context().dialect.name == "sqlite":
-        for statement in triggers.sqlite_watch(triggers.PROJECT_ID):
-            op.get_bind().exec_driver_sql(statement)
+    for statement in triggers.more_columns(op.get_context().dialect.name, triggers.PROJECT_ID, "project_id"):
+        op.get_bind().exec_driver_sql(statement)
 
 
 def downgrade() -> None:
     """Remove them again."""
-    if op.get_context().dialect.name == "sqlite":
-        for statement in triggers.sqlite_watch(triggers.PROJECT_ID):
-            op.get_bind().exec_driver_sql(f"DROP TRIGGER {statement.split()[2]}")
+    for statement in triggers.more_columns(op.get_context().dialect.name, triggers.PROJECT_ID, "project_id"):
+        op.get_bind().exec_driver_sql(f"DROP TRIGGER {statement.split()[2]}")
     for table in triggers.PROJECT_ID:
         op.drop_column(table, "project_id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from syncd.sources.sql import triggers
 from syncd.sources.sql.layout import long_text
 
 revision = "0005"
@@ -12,23 +13,18 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_SQLITE = """
-CREATE TRIGGER syncd_client_contact AFTER UPDATE OF contact ON client BEGIN
-  UPDATE client SET version = OLD.version + 1, updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = NEW.id;
-END
-"""
-"""SQLite's triggers name the columns that are content; those of the others see every change of a row."""
+_CONTACT = {"client": ("contact",)}
 
 
 def upgrade() -> None:
     """Add the column; a change of it is a change of the client."""
     op.add_column("client", sa.Column("contact", long_text()))
-    if op.get_context().dialect.name == "sqlite":
-        op.get_bind().exec_driver_sql(_SQLITE)
+    for statement in triggers.more_columns(op.get_context().dialect.name, _CONTACT, "contact"):
+        op.get_bind().exec_driver_sql(statement)
 
 
 def downgrade() -> None:
     """Remove it again."""
-    if op.get_context().dialect.name == "sqlite":
-        op.get_bind().exec_driver_sql("DROP TRIGGER syncd_client_contact")
+    for statement in triggers.more_columns(op.get_context().dialect.name, _CONTACT, "contact"):
+        op.get_bind().exec_driver_sql(f"DROP TRIGGER {statement.split()[2]}")
     op.drop_column("client", "contact")
