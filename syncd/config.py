@@ -42,6 +42,7 @@ from syncd.errors import ConfigError
 from syncd.model.facts import Settings
 from syncd.model.spec import SPECS
 from syncd.model.values import decimal_of
+from syncd.profiles.said import Said, said_in, settled
 from syncd.profiles.updates import updated
 from syncd.profiles.words import ProfileWords
 from syncd.qbo.settings import QboConfig, is_loopback
@@ -146,24 +147,14 @@ class CompanyConfig(_Section):
     profile: str
     qbo: QboConfig
     source: SourceConfig
-    settings: Annotated[Settings, _Struct()] = Settings()
+    said: Said = Field(default=Said(), alias="settings")  # type: ignore[valid-type]  # made of the struct of settings
     limits: Annotated[Limits, _Struct()] = Limits()
     _words: ProfileWords | None = PrivateAttr(default=None)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_the_profile_has_it(cls, data: Any) -> Any:
-        """Settings that the profile brings along hold where the file says nothing."""
-        if not isinstance(data, dict) or data.get("profile") not in profiles.NAMES:
-            return data
-        given = data.get("settings", {})
-        brought = profiles.defaults(data["profile"])
-        return {**data, "settings": {**brought, **given}} if brought and isinstance(given, dict) else data
 
     @model_validator(mode="after")
     def _moment_of_the_profile(self) -> CompanyConfig:
         moments = profiles.moments(self.profile) if self.profile in profiles.NAMES else {""}
-        if self.settings.push_on not in moments:
+        if said_in(self.said).get("push_on", "") not in moments:
             known = ", ".join(sorted(filter(None, moments))) or "nothing: the profile file says when"
             raise ValueError(f"settings.push_on: one of {known}")
         return self
@@ -176,32 +167,34 @@ class CompanyConfig(_Section):
         return value
 
     @property
-    def effective(self) -> Settings:
-        """The settings, with what the profile says where they say nothing."""
-        return profiles.settled(self.profile, self.settings) if self.profile in profiles.NAMES else self.settings
+    def settings(self) -> Settings:
+        """The settings that hold: what is ``said``, else what the profile brings along. There are no others to read."""
+        named = self.profile in profiles.NAMES
+        return settled(profiles.defaults(self.profile) if named else {}, said_in(self.said))
 
     def policy(self) -> Policy:
         """The rules that hold for this company. A profile file is read once, with the configuration."""
+        settings = self.settings
         if self.profile in profiles.NAMES:
-            policy = profiles.load(self.profile, self.effective)
-            ways = self.settings.update_policy
+            policy = profiles.load(self.profile, settings)
+            ways = settings.update_policy
             kinds = {kind: updated(each, ways[kind]) if kind in ways else each for kind, each in policy.kinds.items()}
             return msgspec.structs.replace(policy, kinds=kinds)
         words = self._words or profilefile.load(Path(self.profile))
         return words.policy()
 
-    @field_validator("settings")
+    @field_validator("said")
     @classmethod
-    def _written_kinds(cls, value: Settings) -> Settings:
+    def _written_kinds(cls, value: Any) -> Any:
         written = [kind.value for kind, spec in SPECS.items() if not spec.link_only]
-        wrong = sorted(value.update_policy.keys() - set(written))
+        wrong = sorted((value.update_policy or {}).keys() - set(written))
         if wrong:
             raise ValueError(f"update_policy by kinds that are written ({', '.join(written)}), not {', '.join(wrong)}")
         return value
 
-    @field_validator("settings")
+    @field_validator("said")
     @classmethod
-    def _amounts(cls, value: Settings) -> Settings:
+    def _amounts(cls, value: Any) -> Any:
         if value.amount_ceiling:
             try:
                 decimal_of(value.amount_ceiling)
@@ -209,10 +202,10 @@ class CompanyConfig(_Section):
                 raise ValueError('amount_ceiling as an amount such as "25000.00", or "" for none') from None
         return value
 
-    @field_validator("settings")
+    @field_validator("said")
     @classmethod
-    def _numbers(cls, value: Settings) -> Settings:
-        if value.numbering == "counted" and not value.first_number[-1:].isdecimal():
+    def _numbers(cls, value: Any) -> Any:
+        if value.numbering == "counted" and not (value.first_number or "")[-1:].isdecimal():
             raise ValueError('first_number, which ends in digits, such as "1001" or "INV-0100", to count from')
         return value
 

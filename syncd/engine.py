@@ -82,7 +82,7 @@ class Engine:
 
         ``epoch_file``: where is noted how far the state has come, where that is not said in ``app``.
         """
-        settings = company.effective
+        settings = company.settings
         noted_in = epoch_file or (app.epoch_path if app is not None else None)
 
         def count_reads(number: int) -> None:

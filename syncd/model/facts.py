@@ -47,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True):
 
     Accounts and items are named as in QBO or given by id (``"id:57"``); the QBO adapter resolves them. The maps go from
     a name in the source to a name in QBO (or ``"id:57"``); what they do not name is matched by identical spelling.
+
+    These are the settings that hold. What a configuration says, and what a profile brings along where it says nothing,
+    is put together in one place (``profiles.said``).
     """
 
     default_item: str = ""
@@ -104,9 +107,9 @@ class Settings(msgspec.Struct, frozen=True):
     ``counted``: syncd counts invoices up from ``first_number`` (B-18)."""
     first_number: str = ""
     """The first number that syncd gives, such as ``1001`` or ``INV-0100``; it must be free in QBO (B-19)."""
-    project_as: Literal["none", "sub_customer"] | None = None
+    project_as: Literal["none", "sub_customer"] = "none"
     """What a project of the source is in QBO: nothing, or a sub-customer under its client's customer, which its
-    documents are billed to (B-20, B-22). None: what the profile says, else nothing."""
+    documents are billed to (B-20, B-22)."""
     estimates: bool = False
     """Whether estimates are sent (V-14)."""
     mark_paid_account: str = ""

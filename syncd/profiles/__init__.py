@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
-import msgspec
-
 from syncd.model.facts import Settings
 from syncd.reconciler.policy import Policy
 
@@ -19,7 +17,7 @@ PUSH_ON: frozenset[str] = frozenset({"", "publish", "button"})
 
 
 def defaults(name: str) -> Mapping[str, object]:
-    """The settings of a profile that hold where a company's configuration says nothing."""
+    """The settings of a profile that hold where a company's configuration says nothing (``said.settled``)."""
     return getattr(import_module(f"syncd.profiles.{name}"), "DEFAULTS", {})
 
 
@@ -34,12 +32,3 @@ def load(name: str, settings: Settings) -> Policy:
         raise KeyError(name)
     policy: Policy = import_module(f"syncd.profiles.{name}").policy(settings)
     return policy
-
-
-def settled(name: str, settings: Settings) -> Settings:
-    """A company's settings, with what the profile says (its ``DEFAULTS``) where they say nothing. Raises ``KeyError``
-    for a name not in ``NAMES``."""
-    if name not in NAMES:
-        raise KeyError(name)
-    brought = {each: value for each, value in defaults(name).items() if getattr(settings, each) is None}
-    return msgspec.structs.replace(settings, **brought)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from syncd.model.records import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, bill, born, customer, held_one, row
-from tests.support.world import SETTINGS, World
+from tests.support.world import World, told
 
 
 def counted(make: Make, first: str = "1001", **options: Any) -> World:
-    settings = msgspec.structs.replace(SETTINGS, numbering="counted", first_number=first)
+    settings = told("billdr", numbering="counted", first_number=first)
     return make(profile="billdr", settings=settings, **options)
 
 

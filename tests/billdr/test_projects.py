@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
 import pytest
 
 from syncd.model.records import Kind
@@ -19,7 +18,7 @@ from tests.e2e.helpers import (
     held_one,
     once,
 )
-from tests.support.world import SETTINGS, World
+from tests.support.world import World, told
 
 
 def sub_customer(world: World, name: str) -> dict[str, object]:
@@ -248,7 +247,7 @@ def test_projects_are_in_the_currency_of_their_client(make: Make) -> None:
 
 def test_where_projects_are_nothing_documents_are_the_clients(make: Make) -> None:
     """The same source with the setting that Ruddr has."""
-    world = make(profile="billdr", settings=msgspec.structs.replace(SETTINGS, project_as="none"))
+    world = make(profile="billdr", settings=told("billdr", project_as="none"))
     client = world.client("Ada")
     project = world.named("project", "Roof", client_id=client)
     invoice = world.invoice(client, "1001", project_id=project)

@@ -9,14 +9,13 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from syncd.errors import ReconnectNeeded
 from syncd.model.records import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, bill, born, configure, customer, held_one, mutations, snapshot, syncd
-from tests.support.world import SETTINGS, World
+from tests.support.world import World, told
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_at_first_the_lists_of_both_sides_are_matched_and_linked(world: World, c
 
 @pytest.mark.behaviour("B-7")
 def test_in_the_middle_of_a_year_a_plan_comes_first_and_what_is_old_stays(make: Make) -> None:
-    world = make(profile="billdr", settings=msgspec.structs.replace(SETTINGS, sync_start_date=date(2026, 3, 1)))
+    world = make(profile="billdr", settings=told("billdr", sync_start_date=date(2026, 3, 1)))
     client = world.client("Ada")
     old = world.invoice(client, "OLD", issue_date="2026-02-01")
     world.payment(client, (old, "100.00"), date="2026-02-10")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import msgspec
 import pytest
 
 from syncd.model.records import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import Json, at_rest, born, change, held, held_one, row, sales_lines, snapshot
-from tests.support.world import SETTINGS
+from tests.support.world import told
 
 PLACES = {"US": ("USD", "8.00"), "CA": ("CAD", "13.00")}
 """By country: the currency, and the tax on 100."""
@@ -23,7 +22,7 @@ class Office:
         self.country = country
         self.currency, self.tax = PLACES[country]
         exempt = "" if country == "US" else "Exempt"
-        settings = msgspec.structs.replace(SETTINGS, tax_mode="none", exempt_tax_code=exempt)
+        settings = told("billdr", tax_mode="none", exempt_tax_code=exempt)
         self.world = make(
             profile="billdr",
             country=country,

@@ -7,18 +7,23 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from syncd.config import load_config
+from syncd import profiles
+from syncd.config import CompanyConfig, load_config
 from syncd.errors import ConfigError
+from syncd.model.facts import Settings
 from syncd.model.records import Kind, Side, State
 from syncd.model.writes import Verb
+from syncd.profiles.said import Said
 from syncd.profiles.updates import UPDATES
 from syncd.profiles.words import KINDS, KindWords, ProfileWords
 from syncd.reconciler.cases import ALLOWED
 from syncd.reconciler.policy import Answer, Case
 
 Write = Callable[..., Path]
+DATES = frozenset({"expense_bills_from", "expense_bills_to", "sync_start_date", "reconciled_until"})
 ROOT = Path(__file__).resolve().parents[2]
 SHOP = """\
 name = "shop"
@@ -185,6 +190,7 @@ def test_a_profile_brings_settings_along_that_the_file_may_say_otherwise(tmp_pat
     }
     (company,) = load_config(example, environ).companies
     settings = company.settings
+    assert company.said.tax_mode is None, "what holds is put together from what is said, and never written over it"
     assert (settings.missing_item, settings.tax_mode, settings.currency_mode) == ("create", "line", "home_only")
     assert company.policy().kinds[Kind.INVOICE].asked_only
     said = {"SYNCD__COMPANY__0__SETTINGS__TAX_MODE": "code", "SYNCD__COMPANY__0__SETTINGS__PUSH_ON": "publish"}
@@ -193,3 +199,30 @@ def test_a_profile_brings_settings_along_that_the_file_may_say_otherwise(tmp_pat
     assert not company.policy().kinds[Kind.INVOICE].asked_only
     with pytest.raises(ConfigError, match="push_on: one of button, publish"):
         load_config(example, environ | {"SYNCD__COMPANY__0__SETTINGS__PUSH_ON": "sent"})
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_the_settings_of_a_company_are_those_that_hold_however_it_was_made(
+    write: Write, company_text: Callable[..., str], name: str
+) -> None:
+    read = load_config(write(company=company_text("acme", "1001").replace('"ruddr"', f'"{name}"')), {}).companies[0]
+    made = CompanyConfig.model_construct(profile=name)
+    brought = profiles.defaults(name)
+    for company in (read, made):
+        assert {key: getattr(company.settings, key) for key in brought} == brought
+        assert company.said == Said(), "nothing was said"
+        assert not isinstance(company.said, Settings), "what is said is nothing that could be worked with"
+    assert read.settings == made.settings
+    otherwise = {key: value for key, value in msgspec.structs.asdict(Settings()).items() if key in brought}
+    assert otherwise != brought or not brought
+    told = CompanyConfig.model_construct(profile=name, settings=Said.model_validate(otherwise))
+    assert told.settings == Settings(), "a company's own word counts, also where it is what holds for all"
+
+
+def test_only_the_profiles_know_what_they_bring_along() -> None:
+    assert {name for name in profiles.NAMES if profiles.defaults(name)} == {"billdr", "onedesk"}
+    for field in msgspec.structs.fields(Settings):
+        empty = field.default is None
+        assert not empty or field.name in DATES, (
+            f"{field.name}: None means that no date is set, and never that the profile is to be asked"
+        )

@@ -6,14 +6,13 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import requests
 
 from tests.e2e.helpers import Json
-from tests.support.world import SETTINGS, World
+from tests.support.world import World, told
 
-SPENDING = msgspec.structs.replace(
-    SETTINGS, payment_account="Checking", default_expense_account="Uncategorized Expense", purchase_orders=True
+SPENDING = told(
+    "billdr", payment_account="Checking", default_expense_account="Uncategorized Expense", purchase_orders=True
 )
 """The books have the accounts Checking, Travel and Uncategorized Expense, and the item Services."""
 BUYING: dict[str, Any] = {"profile": "billdr", "settings": SPENDING, "source_options": {"overlap_seconds": 0}}

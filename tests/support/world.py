@@ -27,6 +27,7 @@ from syncd.config import CompanyConfig
 from syncd.engine import Engine
 from syncd.metrics import Metrics
 from syncd.model.facts import Settings
+from syncd.profiles.said import Said
 from syncd.qbo.settings import QboConfig
 from syncd.report import CycleReport, CycleRequest
 from syncd.sandbox.server import Accountant, RunningSandbox
@@ -35,11 +36,25 @@ from syncd.sources.sql.reference import create_reference_schema
 from syncd.state.store import Store
 from syncd.state.values import Tokens
 
-SETTINGS = Settings(default_item="Services", discount_account="Discounts given", deposit_account="Undeposited Funds")
+SAID: Mapping[str, Any] = {
+    "default_item": "Services",
+    "discount_account": "Discounts given",
+    "deposit_account": "Undeposited Funds",
+}
+"""What a company says of its settings, where a test says nothing else."""
+SETTINGS = msgspec.structs.replace(Settings(), **SAID)
+
+
+def told(profile: str, **said: Any) -> Settings:
+    """The settings of a company with this profile, name or file, that says ``SAID`` and these."""
+    company = CompanyConfig.model_construct(profile=profile, settings=Said.model_validate({**SAID, **said}))
+    return company.settings
 
 
 class World:
-    """One company with both its sides. ``sql`` and ``rows`` speak to the source, ``accountant`` to the books."""
+    """One company with both its sides. ``sql`` and ``rows`` speak to the source, ``accountant`` to the books.
+
+    ``settings`` are all that hold: none of them is left to the profile. Left out, they are those of ``told``."""
 
     def __init__(
         self,
@@ -47,7 +62,7 @@ class World:
         sandbox: RunningSandbox,
         *,
         name: str = "acme",
-        settings: Settings = SETTINGS,
+        settings: Settings | None = None,
         source_url: str = "",
         state_url: str = "",
         profile: str = "ruddr",
@@ -72,7 +87,7 @@ class World:
         self._entering = threading.local()
         if source is None:
             _prepared(self.source_url, "source", lambda _: create_reference_schema(self.database))
-        self.settings = settings
+        self.settings = told(profile) if settings is None else settings
         self.key = key or Fernet.generate_key()
         self.clock = clock or SystemClock()
         self.metrics = Metrics(process=False)
@@ -377,7 +392,7 @@ def build_engine(
         profile=spec["profile"],
         qbo=config,
         source=source_config(spec["source"]),
-        settings=msgspec.convert(spec["settings"], Settings),
+        settings=Said.model_validate(spec["settings"]),
     )
     epoch_file = spec.get("epoch_file", "")
     return Engine.build(
