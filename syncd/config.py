@@ -42,6 +42,7 @@ from syncd.errors import ConfigError
 from syncd.model.facts import Settings
 from syncd.model.spec import SPECS
 from syncd.model.values import decimal_of
+from syncd.profiles import meaning
 from syncd.profiles.said import Said, said_in, settled
 from syncd.profiles.updates import updated
 from syncd.profiles.words import ProfileWords
@@ -170,18 +171,24 @@ class CompanyConfig(_Section):
     def settings(self) -> Settings:
         """The settings that hold: what is ``said``, else what the profile brings along. There are no others to read."""
         named = self.profile in profiles.NAMES
-        return settled(profiles.defaults(self.profile) if named else {}, said_in(self.said))
+        brought = profiles.defaults(self.profile) if named else said_in(self._file().settings)
+        return settled(brought, said_in(self.said))
 
     def policy(self) -> Policy:
-        """The rules that hold for this company. A profile file is read once, with the configuration."""
+        """The rules that hold for this company."""
         settings = self.settings
         if self.profile in profiles.NAMES:
             policy = profiles.load(self.profile, settings)
             ways = settings.update_policy
             kinds = {kind: updated(each, ways[kind]) if kind in ways else each for kind, each in policy.kinds.items()}
             return msgspec.structs.replace(policy, kinds=kinds)
-        words = self._words or profilefile.load(Path(self.profile))
-        return words.policy()
+        return meaning.policy(self._file(), settings)
+
+    def _file(self) -> ProfileWords:
+        """The profile file, read once: with the configuration, where there is one."""
+        if self._words is None:
+            self._words = profilefile.load(Path(self.profile))
+        return self._words
 
     @field_validator("said")
     @classmethod

@@ -1,4 +1,4 @@
-"""A profile in words, as a file holds it, and the policy that they mean (docs/write-a-profile.md).
+"""The words in which a file holds a profile (docs/write-a-profile.md). What they mean as a policy: ``meaning``.
 
 The words are about one kind each: what goes out, who wins where both sides changed, and what becomes of a record that
 is withdrawn, void or gone on one side. Whatever is not said is held: nobody loses anything by a word that is missing.
@@ -6,63 +6,23 @@ is withdrawn, void or gone on one side. Whatever is not said is held: nobody los
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from syncd.model.records import Kind, Side, State
-from syncd.model.spec import SPECS, KindSpec
-from syncd.model.writes import Verb
-from syncd.profiles.updates import Update, updated
-from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner, Policy
+from syncd.model.records import Kind, State
+from syncd.model.spec import SPECS
+from syncd.profiles.said import said_of
+from syncd.profiles.updates import Update
 
-GoesOut: TypeAlias = Literal["always", "when_needed", "never"]
-FromQbo: TypeAlias = Literal["leave", "import", "import_when_needed"]
+GoesOut: TypeAlias = Literal["always", "when_needed", "when_asked", "never"]
+FromQbo: TypeAlias = Literal["leave", "import", "import_when_needed", "import_at_first"]
 Removed: TypeAlias = Literal["hold", "leave", "delete", "void", "deactivate"]
 QboRemoved: TypeAlias = Literal["hold", "leave", "recreate", "delete", "withdraw"]
 QboVoided: TypeAlias = Literal["hold", "leave", "void"]
+BothChanged: TypeAlias = Literal["hold", "hold_same_field"]
+Differs: TypeAlias = Literal["hold", "leave", "take_qbo"]
 
-_REMOVED: Mapping[str, Answer] = {
-    "hold": Answer.HOLD,
-    "leave": Answer.ORPHAN,
-    "delete": Answer.DELETE_QBO,
-    "void": Answer.VOID_QBO,
-    "deactivate": Answer.DEACTIVATE_QBO,
-}
-_QBO_REMOVED: Mapping[str, Answer] = {
-    "hold": Answer.HOLD,
-    "leave": Answer.ORPHAN,
-    "recreate": Answer.RECREATE_QBO,
-    "delete": Answer.DELETE_SOURCE,
-    "withdraw": Answer.WITHDRAW_SOURCE,
-}
-_QBO_VOIDED: Mapping[str, Answer] = {
-    "hold": Answer.HOLD,
-    "leave": Answer.ORPHAN,
-    "void": Answer.VOID_SOURCE,
-}
-_VERBS: Mapping[Answer, tuple[Side, Verb]] = {
-    Answer.DELETE_QBO: (Side.QBO, Verb.DELETE),
-    Answer.VOID_QBO: (Side.QBO, Verb.VOID),
-    Answer.DEACTIVATE_QBO: (Side.QBO, Verb.DEACTIVATE),
-    Answer.DELETE_SOURCE: (Side.SOURCE, Verb.DELETE),
-    Answer.WITHDRAW_SOURCE: (Side.SOURCE, Verb.WITHDRAW),
-    Answer.VOID_SOURCE: (Side.SOURCE, Verb.VOID),
-    Answer.CREATE_SOURCE: (Side.SOURCE, Verb.CREATE),
-}
-_MATCH_ON: Mapping[Kind, tuple[str, ...]] = {
-    Kind.ESTIMATE: ("number", "client", "issue_date", "total"),
-    Kind.INVOICE: ("number", "client", "issue_date", "total"),
-    Kind.CREDIT_NOTE: ("number", "client", "issue_date", "total"),
-    Kind.PAYMENT: ("client", "date", "amount", "allocations", "credits"),
-    Kind.CREDIT_APPLICATION: ("client", "credit_note", "allocations"),
-    Kind.BILL: ("vendor", "date", "total", "lines"),
-    Kind.PURCHASE: ("vendor", "date", "total", "lines"),
-    Kind.PURCHASE_ORDER: ("number", "vendor", "date", "total"),
-    Kind.ATTACHMENT: ("owner_kind", "owner", "file_name", "size"),
-}
-"""What makes an unlinked record of either side the same, where a file does not say; of lists: name and currency."""
 FORMS = frozenset({Kind.ESTIMATE, Kind.INVOICE, Kind.CREDIT_NOTE})
 """Documents that are drafted before they are sent."""
 PARTIES = frozenset({Kind.CLIENT, Kind.VENDOR})
@@ -75,28 +35,58 @@ class _Words(BaseModel):
 class KindWords(_Words):
     """What holds for one kind.
 
-    ``states``: those in which a document of the source belongs in QuickBooks. ``goes_out``: always, only when
-    something that goes out refers to it, or never (it only comes in). ``update``: who is followed after a change.
-    ``returned``: fields that QuickBooks decides and the source takes back. ``source_withdrawn``, ``source_voided`` and
-    ``source_removed``: what becomes of QuickBooks' record; ``qbo_removed`` and ``qbo_voided``: of the source's.
-    ``from_qbo``: what becomes of a record that only QuickBooks has. ``ticks``: whether the source's own boxes "save to
-    QuickBooks" and "remove from QuickBooks" are heeded. ``leave_existing``: a record that syncd did not make is never
-    changed. ``match_on``: the fields in which two records have to agree to be the same.
+    What goes out. ``states``: those in which a document of the source belongs in QuickBooks. ``goes_out``: always, only
+    when something that goes out refers to it, only when a person asks for that very record (and what changes later,
+    when a person asks again; what QuickBooks lacks by then is made anew), or never (it only comes in). ``mails``:
+    QuickBooks may be asked to mail it, where the company allows that (``send_via_qbo``).
+
+    After both agreed. ``update``: who is followed after a change. ``both_changed``: whether it is held if both sides
+    changed it, or the same field of it, whatever ``update`` says. ``returned``: fields that QuickBooks decides and the
+    source takes back. ``left_out``: fields that are not compared at all. ``marks``: marks that are kept alike on both
+    sides: what was sent, what is paid. ``never_left``: fields whose change in QuickBooks is held where that of others
+    is left there. ``fills_blanks``: what the source says for the first time is sent, although QuickBooks holds
+    something there; else that may be somebody's edit. ``asks``: fields whose change in the source waits for a person.
+    ``remedy``: what people are told to do about a change that is held.
+
+    Removals. ``source_withdrawn``, ``source_voided``, ``source_closed`` and ``source_removed``: what becomes of
+    QuickBooks' record; ``qbo_removed`` and ``qbo_voided``: of the source's. ``source_removed_edited`` and
+    ``qbo_removed_edited``: the same where the other side changed meanwhile what is left. ``ticks``: whether the
+    source's own box "remove from QuickBooks" is heeded.
+
+    What is there already. ``from_qbo``: what becomes of a record that only QuickBooks has. ``match_on``: the fields in
+    which two records have to agree to be the same. ``match_differs``: what becomes of two such records that differ in
+    other fields. ``leave_existing``: a record that syncd did not make is never changed. ``shows_link``: the source is
+    told QuickBooks' id of what was there before, too, not only of what syncd makes. ``line_types``: the items of the
+    source are types of lines, called so; each is billed as the item that the company's ``line_type_map`` says.
     """
 
     states: tuple[State, ...] | None = None
     goes_out: GoesOut | None = None
+    mails: bool = False
     update: Update = "manual"
+    both_changed: BothChanged | None = None
     returned: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    never_left: tuple[str, ...] = ()
+    fills_blanks: bool = False
+    asks: tuple[str, ...] = ()
+    remedy: str = Field(default="", max_length=400)
     source_withdrawn: Removed = "hold"
     source_voided: Removed = "hold"
+    source_closed: Removed | None = None
     source_removed: Removed = "hold"
+    source_removed_edited: Literal["hold", "leave"] = "hold"
     qbo_removed: QboRemoved = "hold"
+    qbo_removed_edited: Literal["hold", "leave", "recreate"] = "hold"
     qbo_voided: QboVoided = "hold"
-    from_qbo: FromQbo = "leave"
     ticks: bool = False
-    leave_existing: bool | None = None
+    from_qbo: FromQbo = "leave"
     match_on: tuple[str, ...] = ()
+    match_differs: Differs | None = None
+    leave_existing: bool | None = None
+    shows_link: bool = False
+    line_types: tuple[str, ...] = ()
 
 
 KINDS: tuple[Kind, ...] = tuple(kind for kind in SPECS if kind is not Kind.EXPENSE)
@@ -104,78 +94,20 @@ KINDS: tuple[Kind, ...] = tuple(kind for kind in SPECS if kind is not Kind.EXPEN
 _TABLES: dict[str, Any] = {kind.value: (KindWords | None, None) for kind in KINDS}
 _Kinds = create_model("Kinds", __base__=_Words, **_TABLES)
 """One key for each kind, so that any other word is refused as the unknown key it is."""
+Brought = said_of("project_as", "missing_item", "tax_mode", "currency_mode", "numbering", "payable_as")
+"""The settings that a file may bring along: how things are in such a system, whatever the company."""
 
 
 class ProfileWords(_Words):
-    """A whole profile. ``name`` is how reports and pages call it."""
+    """A whole profile. ``name`` is how reports and pages call it. ``contact_emails``: an invoice that names no address
+    is for its client's own. ``settings``: those that hold where a company says nothing of them."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    contact_emails: bool = False
+    settings: Brought = Brought()  # type: ignore[valid-type]  # made of the struct of settings
     kind: _Kinds  # type: ignore[valid-type]  # the model is made of the table of kinds, above
 
-    def policy(self) -> Policy:
-        """What the words mean."""
-        said = {kind: getattr(self.kind, kind.value) for kind in KINDS}
-        return Policy(
-            profile=self.name,
-            kinds={kind: _policy(SPECS[kind], words) for kind, words in said.items() if words is not None},
-        )
-
-
-def _policy(spec: KindSpec, words: KindWords) -> KindPolicy:
-    if spec.link_only:
-        return _named(spec, words)
-    answers: dict[Case, Answer] = {
-        Case.SRC_GONE: _REMOVED[words.source_removed],
-        Case.QBO_GONE: _QBO_REMOVED[words.qbo_removed],
-        Case.QBO_VOID: _QBO_VOIDED[words.qbo_voided],
-    }
-    if words.from_qbo != "leave":
-        answers[Case.FOREIGN] = Answer.CREATE_SOURCE
-    party = spec.kind in PARTIES
-    if party:  # the same name and currency, another e-mail: the same customer, left as QuickBooks has it (X-5)
-        answers[Case.ADOPT_DIFF] = Answer.RECORD
-    withdrawn, voided = _REMOVED[words.source_withdrawn], _REMOVED[words.source_voided]
-    ticked = (Answer.DELETE_QBO, Answer.ORPHAN) if words.ticks else (None, None)
-    goes_out = words.goes_out or ("when_needed" if party else "always")
-    plain = KindPolicy(
-        flows=frozenset(words.states or ((State.PUBLISHED,) if spec.kind in FORMS else (State.LIVE,))),
-        owners=dict.fromkeys(words.returned, Owner.RETURNED),
-        answers=answers,
-        verbs=_verbs(words, goes_out, {*answers.values(), withdrawn, voided, *ticked}),
-        match_on=words.match_on or _MATCH_ON.get(spec.kind, ("name", "currency")),
-        when_needed=goes_out == "when_needed",
-        leave_foreign=party if words.leave_existing is None else words.leave_existing,
-        saved=goes_out != "never",
-        withdrawn=withdrawn,
-        source_void=voided,
-        ticked=ticked[0],
-        unticked=ticked[1],
-        when_imported=words.from_qbo == "import_when_needed",
-    )
-    return updated(plain, words.update)
-
-
-def _named(spec: KindSpec, words: KindWords) -> KindPolicy:
-    """What is matched by name and never written."""
-    return KindPolicy(
-        flows=frozenset({State.LIVE}),
-        default_owner=Owner.KEEP,
-        answers={Case.ADOPT_DIFF: Answer.RECORD, Case.QBO_EDITED: Answer.RECORD, Case.CONFLICT: Answer.RECORD},
-        match_on=words.match_on or ("name",),
-        when_needed=True,
-        leave_foreign=True,
-    )
-
-
-def _verbs(words: KindWords, goes_out: str, answers: set[Answer | None]) -> dict[Side, frozenset[Verb]]:
-    """What may be written: no more than the words ask for."""
-    allowed: dict[Side, set[Verb]] = {Side.QBO: set(), Side.SOURCE: set()}
-    if goes_out != "never":
-        allowed[Side.QBO].add(Verb.CREATE)
-    if words.returned:
-        allowed[Side.SOURCE].add(Verb.UPDATE)
-    for answer in answers:
-        if answer is not None and answer in _VERBS:
-            side, verb = _VERBS[answer]
-            allowed[side].add(verb)
-    return {side: frozenset(verbs) for side, verbs in allowed.items()}
+    def said(self) -> dict[Kind, KindWords]:
+        """The words of each kind that the file speaks of."""
+        tables = {kind: getattr(self.kind, kind.value) for kind in KINDS}
+        return {kind: words for kind, words in tables.items() if words is not None}

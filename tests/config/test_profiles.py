@@ -16,9 +16,10 @@ from syncd.errors import ConfigError
 from syncd.model.facts import Settings
 from syncd.model.records import Kind, Side, State
 from syncd.model.writes import Verb
+from syncd.profiles.meaning import policy as meant
 from syncd.profiles.said import Said
 from syncd.profiles.updates import UPDATES
-from syncd.profiles.words import KINDS, KindWords, ProfileWords
+from syncd.profiles.words import KINDS, Brought, KindWords, ProfileWords
 from syncd.reconciler.cases import ALLOWED
 from syncd.reconciler.policy import Answer, Case
 
@@ -86,7 +87,7 @@ def test_a_changed_file_is_another_configuration(
         (
             SHOP.replace('"frozen"', '["frozen", "overwrite"]'),
             "shop.toml: kind.invoice.update: found frozen and overwrite; expected one of qbo_wins, source_wins, "
-            "overwrite, frozen, manual: they contradict each other",
+            "overwrite, frozen, manual, careful, qbo_only, leave: they contradict each other",
         ),
         (SHOP.replace('"shop"', '"My Shop"'), "shop.toml: name: found 'My Shop'"),
         (SHOP.replace('name = "shop"\n', ""), "shop.toml: name: found nothing; expected a value"),
@@ -160,7 +161,7 @@ def test_whatever_is_said_the_table_of_cases_allows_it(kind: Kind, update: str) 
     words = KindWords.model_validate(
         {"update": update, "source_removed": "leave", "qbo_removed": "leave", "qbo_voided": "leave"}
     )
-    policy = ProfileWords.model_validate({"name": "any", "kind": {kind.value: words.model_dump()}}).policy()
+    policy = meant(ProfileWords.model_validate({"name": "any", "kind": {kind.value: words.model_dump()}}), Settings())
     answers = policy.kinds[kind].answers
     assert {case: answer for case, answer in answers.items() if answer not in ALLOWED[case]} == {}
     if update == "frozen" and not policy.kinds[kind].owners and kind is not Kind.ITEM:
@@ -175,7 +176,9 @@ def test_every_word_is_explained() -> None:
     values = {
         word for field in KindWords.model_fields.values() for word in re.findall(r"'(\w+)'", str(field.annotation))
     }
-    assert {word for word in values if f"`{word}`" not in page} == {"bool"} & values
+    assert {word for word in values if f"`{word}`" not in page} == {"bool", "str"} & values
+    whole = {*ProfileWords.model_fields, *Brought.model_fields} - {"name", "kind", "settings"}
+    assert [word for word in sorted(whole) if f"`{word}" not in page] == []
     assert {*UPDATES, "import_when_needed", "withdraw"} <= values
 
 
