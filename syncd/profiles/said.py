@@ -35,5 +35,7 @@ def said_in(table: BaseModel) -> dict[str, object]:
 
 
 def settled(brought: Mapping[str, object], said: Mapping[str, object]) -> Settings:
-    """The settings that hold: what the company says, else what its profile brings along, else what holds for all."""
-    return msgspec.structs.replace(Settings(), **{**brought, **said})
+    """The settings that hold: what the company says, else what its profile brings along, else what holds for all. An
+    empty word of the company is none where its profile has one (``numbering``)."""
+    own = {name: value for name, value in said.items() if value != "" or name not in brought}
+    return msgspec.structs.replace(Settings(), **{**brought, **own})

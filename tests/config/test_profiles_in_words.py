@@ -168,6 +168,15 @@ def test_types_of_lines_without_an_item_keep_everything_waiting() -> None:
     assert (renamed.unmapped, renamed.kinds[Kind.ITEM].only_names) == ((), {"hours"})
 
 
+def test_an_empty_word_of_the_company_is_none() -> None:
+    brought = said_in(profilefile.load(FILES / "ravetree.toml").settings)
+    assert settled(brought, {"numbering": ""}).numbering == "source"
+    assert settled(brought, {"numbering": "qbo"}).numbering == "qbo"
+    assert settled(brought, {"tax_item": ""}).tax_item == ""
+    numbered = meant(profilefile.load(FILES / "ravetree.toml"), settled(brought, {"numbering": "qbo"}))
+    assert not numbered.kinds[Kind.INVOICE].own_numbers
+
+
 def test_mail_takes_a_word_of_the_profile_and_a_setting_of_the_company() -> None:
     words = profilefile.load(FILES / "onedesk.toml")
     assert Verb.SEND not in meant(words, Settings()).kinds[Kind.INVOICE].verbs[Side.QBO]
