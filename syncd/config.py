@@ -308,7 +308,7 @@ def _twins(tree: configfile.Tree) -> Iterator[tuple[configfile.Loc, str, str]]:
 
 _SAID_BY_A_FILE = frozenset(
     {"save_invoice_on_publish", "save_payment_on_entry", "remove_invoice_on_unpublish", "remove_payment_on_delete"}
-    | {"on_qbo_delete", "on_qbo_void", "update_policy"}
+    | {"on_source_delete", "on_qbo_delete", "on_qbo_void", "update_policy"}
 )
 """Settings that only fill in what the profiles of syncd leave open: a profile file says these things itself."""
 

@@ -190,6 +190,13 @@ def _updates(spec: KindSpec, table: Loc, words: Words, there: frozenset[Kind]) -
     marks = words.get("marks")
     if marks and (said not in _MERGED or words.get("goes_out") in {"when_asked", "never"}):
         yield (*table, "marks"), _shown(marks), f"update = {' or '.join(sorted(_MERGED))}: marks go out by themselves"
+    states = words.get("states", ["published"])
+    if isinstance(marks, list) and "sent" in marks and isinstance(states, list) and "sent" not in states:
+        yield (
+            (*table, "marks"),
+            "sent",
+            'states with "sent": else what was sent would not belong in QuickBooks any more',
+        )
     if isinstance(marks, list) and {str(mark) for mark in marks} & set(spec.derived) and Kind.PAYMENT not in there:
         yield (*table, "marks"), "paid", "[kind.payment]: the money that a mark stands for is one"
 

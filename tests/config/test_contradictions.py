@@ -113,6 +113,10 @@ WRONG = {
         shop(invoice='update = "careful"\nmarks = ["paid"]'),
         "kind.invoice.marks: found paid; expected [kind.payment]: the money that a mark stands for is one",
     ),
+    "sent and gone": (
+        shop(invoice='update = "careful"\nmarks = ["sent"]'),
+        'kind.invoice.marks: found sent; expected states with "sent": else what was sent would not belong',
+    ),
     "a mark nobody knows": (
         shop(invoice='update = "careful"\nmarks = ["read"]'),
         "kind.invoice.marks: found read; expected marks of the kind invoice: sent, paid",

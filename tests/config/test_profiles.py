@@ -150,6 +150,23 @@ def test_every_fault_of_both_files_comes_at_once(refused: Callable[..., list[str
     )
 
 
+def test_settings_that_only_fill_in_a_shipped_profile_are_refused_beside_a_file(
+    refused: Callable[..., list[str]],
+) -> None:
+    """Ignored, they would be taken for the rules that hold."""
+    said = {
+        **dict.fromkeys(("save_invoice_on_publish", "save_payment_on_entry"), "false"),
+        **dict.fromkeys(("remove_invoice_on_unpublish", "remove_payment_on_delete"), "true"),
+        **dict.fromkeys(("on_source_delete", "on_qbo_delete", "on_qbo_void"), '"ignore"'),
+        "update_policy": '{ invoice = "frozen" }',
+    }
+    problems = refused(SHOP, "[company.settings]\n" + "".join(f"{key} = {value}\n" for key, value in said.items()))
+    for key in said:
+        assert any(f"settings.{key}: found a setting; expected nothing: shop.toml says" in each for each in problems), (
+            key
+        )
+
+
 def test_a_file_that_is_not_there(write: Write, company_text: Callable[..., str]) -> None:
     with pytest.raises(ConfigError, match=r"There is no profile file .*shop\.toml\. See docs/write-a-profile\.md"):
         load_config(write(company=company_text("acme", "1001").replace('"ruddr"', '"shop.toml"')), {})
