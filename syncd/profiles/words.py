@@ -42,11 +42,11 @@ class KindWords(_Words):
 
     After both agreed. ``update``: who is followed after a change. ``both_changed``: whether it is held if both sides
     changed it, or the same field of it, whatever ``update`` says. ``returned``: fields that QuickBooks decides and the
-    source takes back. ``left_out``: fields that are not compared at all. ``marks``: marks that are kept alike on both
-    sides: what was sent, what is paid. ``never_left``: fields whose change in QuickBooks is held where that of others
-    is left there. ``fills_blanks``: what the source says for the first time is sent, although QuickBooks holds
-    something there; else that may be somebody's edit. ``asks``: fields whose change in the source waits for a person.
-    ``remedy``: what people are told to do about a change that is held.
+    source takes back. ``left_out``: fields that are not compared once a record is there. ``marks``: marks that are kept
+    alike on both sides: what was sent, what is paid. ``never_left``: fields whose change in QuickBooks is held where
+    that of others is left there. ``fills_blanks``: what the source says for the first time is sent, although QuickBooks
+    holds something there; else that may be somebody's edit. ``asks``: fields whose change in the source waits for a
+    person. ``remedy``: what people are told to do about a change that is held.
 
     Removals. ``source_withdrawn``, ``source_voided``, ``source_closed`` and ``source_removed``: what becomes of
     QuickBooks' record; ``qbo_removed`` and ``qbo_voided``: of the source's. ``source_removed_edited`` and

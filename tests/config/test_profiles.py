@@ -239,6 +239,22 @@ def test_the_settings_of_a_company_are_those_that_hold_however_it_was_made(
     assert told.settings == Settings(), "a company's own word counts, also where it is what holds for all"
 
 
+def test_a_profile_file_brings_settings_along_in_the_same_way(
+    write: Write, company_text: Callable[..., str], tmp_path: Path
+) -> None:
+    place = tmp_path / "shop.toml"
+    place.write_text(SHOP.replace("[kind.item]", '[settings]\ntax_mode = "line"\n[kind.item]'), encoding="utf-8")
+    text = company_text("acme", "1001").replace('"ruddr"', '"shop.toml"')
+    read = load_config(write(company=text), {}).companies[0]
+    made = CompanyConfig.model_construct(profile=str(place))
+    assert read.settings == made.settings == Settings(tax_mode="line")
+    assert read.said == made.said == Said()
+    otherwise = load_config(write(company=text + '[company.settings]\ntax_mode = "code"\n'), {}).companies[0]
+    assert otherwise.settings == Settings()
+    place.write_text(SHOP, encoding="utf-8")
+    assert load_config(write(company=text), {}).companies[0] != read, "another configuration, to be accepted anew"
+
+
 def test_only_the_profiles_know_what_they_bring_along() -> None:
     assert {name for name in profiles.NAMES if profiles.defaults(name)} == {"billdr", "onedesk"}
     for field in msgspec.structs.fields(Settings):

@@ -81,6 +81,9 @@ from_qbo = "import"
 """
 
 
+TYPES = {"hours": "Services", "costs": "Services"}
+
+
 def company(make: Make, folder: Path, text: str, **said: object) -> World:
     """A company with this profile file, that says this of its settings."""
     place = folder / "profile.toml"
@@ -215,10 +218,24 @@ def test_a_company_may_say_otherwise_than_its_profile(make: Make, tmp_path: Path
         push(world, "INV-1", send=True)
 
 
+def test_what_is_left_out_is_sent_with_a_new_record_and_not_looked_at_again(make: Make, tmp_path: Path) -> None:
+    world = company(make, tmp_path, AGENCY.replace('"tax_rate"]', '"tax_rate", "notes"]'), line_type_map=TYPES)
+    customer(world, "Bob Ltd")
+    world.item("hours")
+    world.run()
+    world.invoice(1, "INV-1", ("100.00", "Work", 1), state="sent", notes="as made", due_date="2026-04-01")
+    world.run()
+    world.sql("UPDATE invoice SET notes = 'otherwise', due_date = '2026-05-01'")
+    world.run()
+    there = world.one("Invoice")
+    assert (there["CustomerMemo"]["value"], there["DueDate"]) == ("as made", "2026-05-01")
+    at_rest(world)
+
+
 @pytest.fixture
 def agency(make: Make, tmp_path: Path) -> World:
     """A company whose contacts come from QuickBooks; there is one customer to begin with."""
-    world = company(make, tmp_path, AGENCY, line_type_map={"hours": "Services", "costs": "Services"})
+    world = company(make, tmp_path, AGENCY, line_type_map=TYPES)
     customer(world, "Bob Ltd")
     for name in ("hours", "costs"):
         world.item(name)
