@@ -207,6 +207,13 @@ WRONG = {
         shop(head='[settings]\nproject_as = "sub_customer"\n', rest='[kind.project]\ngoes_out = "always"\n'),
         "kind.project.update: found nothing; expected source_wins: a sub-customer follows its project",
     ),
+    "a remedy for no project": (
+        shop(
+            head='[settings]\nproject_as = "sub_customer"\n',
+            rest='[kind.project]\ngoes_out = "always"\nupdate = "source_wins"\nremedy = "ask Ann"\n',
+        ),
+        "kind.project.remedy: found a remedy; expected nothing, or asks: no change of the source is held",
+    ),
     "projects that are deleted": (
         shop(
             head='[settings]\nproject_as = "sub_customer"\n',

@@ -187,6 +187,7 @@ def test_payments_only_come_in_and_none_of_them_twice(studio: World) -> None:
     own = studio.payment(1, (1, "40.00"), reference="OURS")
     studio.run()
     assert studio.books("Payment") == [], "the source's own stays there"
+    at_rest(studio)
     there = studio.one("Invoice")
     for reference, amount in (("OURS", 40), ("THEIRS", 25)):
         studio.accountant.save(
