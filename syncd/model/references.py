@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -35,9 +35,11 @@ from syncd.model.records import (
     Vendor,
 )
 from syncd.model.spec import DEFAULT_KEY, SPECS
+from syncd.model.values import Canonical
 
 _BY_NAME = "name:"
 _BY_ID = "id:"
+_KINDS = frozenset(kind.value for kind in Kind)
 ZERO = Decimal(0)
 
 Reference = tuple[Kind, str]
@@ -56,6 +58,19 @@ NAMED: Mapping[Kind, type[Any]] = {
 def pending(kind: Kind, source_id: str) -> str:
     """Stands for the QBO id of a record that does not exist in QBO yet."""
     return f"+{kind}:{source_id}"
+
+
+def settled(value: Canonical, resolve: Callable[[Kind, str], str]) -> Canonical:
+    """``value`` with the marks of records that were still to come to QBO (``pending``) replaced by what ``resolve``
+    says of them now."""
+    if isinstance(value, tuple):
+        return tuple(tuple(_settled(part, resolve) for part in row) for row in value)
+    return _settled(value, resolve)
+
+
+def _settled(reference: str, resolve: Callable[[Kind, str], str]) -> str:
+    kind, colon, source_id = reference[1:].partition(":") if is_pending(reference) else ("", "", "")
+    return resolve(Kind(kind), source_id) if colon and kind in _KINDS else reference
 
 
 def is_pending(reference: str) -> bool:

@@ -50,8 +50,8 @@ class Answers(ToQbo, ToSource, Mail):
             return self._removed_after_all(case)
         if case in _EDITED and self._changed().isdisjoint(self._seen.differences):
             return Answer.REBASE  # an edit that made the two equal leaves nothing to write
-        said = BY_PERSON.get(self._entry.word, {}).get(case)
-        if said is not None and self._entry.asked in {"", case.value}:
+        said = BY_PERSON.get(self._word(), {}).get(case)
+        if said is not None:
             return said
         wished = self._wished(case)
         answer = wished if wished in ALLOWED[case] else DEFAULT[case]

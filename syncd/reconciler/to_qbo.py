@@ -61,7 +61,7 @@ class ToQbo(Marks):
 
     def _on_push(self) -> None:
         changed = self._seen.source_changed or self._seen.differences
-        if self._entry.word == "accept-source":
+        if self._word() == "accept-source":
             changed = self._seen.differences
         reason = f"the source changed {explain.words(changed)}"
         if self._policy.overwrites:
