@@ -28,7 +28,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     ``optional``: what has no counterpart in QBO is left out there, and nothing waits for it. ``watched``: whether QBO's
     change feed is asked for it. ``siblings``: kinds that are the same entity in QBO. ``marks``: fields that are kept in
     agreement only where a profile says so. ``derived``: those of them that nobody writes to QBO, because there they
-    follow from other records (whether an invoice is paid).
+    follow from other records (whether an invoice is paid). ``filled``: fields that QBO fills in by itself where nothing
+    is sent: the customer's terms, addresses (entities.md 4.2).
     ``along``: it belongs to another
     record, goes to QBO only after that, and leaves QBO with it. ``alone``: each write of it travels by itself.
     """
@@ -50,11 +51,13 @@ class KindSpec(msgspec.Struct, frozen=True):
     siblings: tuple[Kind, ...] = ()
     marks: tuple[str, ...] = ()
     derived: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
     along: bool = False
     alone: bool = False
     plural: str = ""
 
 
+_FORM_FILLED = ("due_date", "bill_to", "emails", "cc_emails")
 _FORM_LINES = ("item", "description", "quantity", "rate", "amount", "taxable")
 
 _SPECS = (
@@ -108,6 +111,7 @@ _SPECS = (
         coupled=("lines", "discount", "tax", "tax_rate", "total"),
         dates=("issue_date",),
         fixed=("currency",),
+        filled=_FORM_FILLED,
         transaction=True,
         plural="estimates",
     ),
@@ -143,6 +147,7 @@ _SPECS = (
         voidable=True,
         marks=("sent", "paid"),
         derived=("paid",),
+        filled=_FORM_FILLED,
         plural="invoices",
     ),
     KindSpec(
@@ -169,6 +174,7 @@ _SPECS = (
         coupled=("lines", "tax", "tax_rate", "total"),
         dates=("issue_date",),
         fixed=("currency",),
+        filled=_FORM_FILLED,
         transaction=True,
         plural="credit notes",
     ),

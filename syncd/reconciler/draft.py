@@ -9,6 +9,7 @@ from syncd.model.observations import Absent, Flawed, Present, Problem
 from syncd.model.records import Record, Side
 from syncd.model.references import label, settled
 from syncd.model.spec import SPECS
+from syncd.model.values import Canonical
 from syncd.model.writes import EXTERNAL_ID, Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import BY_PERSON
@@ -56,11 +57,13 @@ class Draft:
             return True
         if shown.qbo_id != self._qbo_id():
             return False
-        for before, now in ((shown.source, self._seen.source), (shown.qbo, self._seen.qbo)):
-            then = {name: settled(value, self._planned.resolve) for name, value in before.items()}
-            if bool(before) != bool(now) or differing(then, now):
-                return False
-        return True
+        sides = ((shown.source, self._seen.source), (shown.qbo, self._seen.qbo))
+        return all(bool(then) == bool(now) and self._alike(then, now) for then, now in sides)
+
+    def _alike(self, then: Projection, now: Projection) -> bool:
+        """Whether both say the same; rows in any order, for what they are sorted by may have come since."""
+        was = {name: _in_any_order(settled(value, self._planned.resolve)) for name, value in then.items()}
+        return not differing(was, {name: _in_any_order(value) for name, value in now.items()})
 
     def _label(self) -> str:
         """How a person knows the record."""
@@ -249,6 +252,10 @@ class Draft:
 def replaced(operation: Operation, **parts: object) -> Operation:
     """The same operation with other parts."""
     return msgspec.structs.replace(operation, **parts)
+
+
+def _in_any_order(value: Canonical) -> Canonical:
+    return tuple(sorted(value)) if isinstance(value, tuple) else value
 
 
 def _id_of(observation: object) -> str:

@@ -190,6 +190,20 @@ def test_seen_apart_both_changes_are_kept_apart(world: World) -> None:
     at_rest(world)
 
 
+def test_what_an_accountant_wrote_where_the_source_said_nothing_is_not_overwritten_unasked(world: World) -> None:
+    copied(world)
+    change(world, "Invoice", world.one("Invoice"), CustomerMemo={"value": "Paid by the parent, see Maria"})
+    world.run()
+    world.sql("UPDATE invoice SET notes = 'Thank you'")
+    assert push(world, "INV-1").outcome == "held"
+    assert "QuickBooks holds notes of its own" in held_one(world, Kind.INVOICE).reason
+    assert world.one("Invoice")["CustomerMemo"]["value"] == "Paid by the parent, see Maria"
+    answer(world, "accept-source", Kind.INVOICE)
+    world.run()
+    assert world.one("Invoice")["CustomerMemo"]["value"] == "Thank you"
+    at_rest(world)
+
+
 @pytest.mark.behaviour("O-33", "C-O6")
 def test_deleted_in_the_source_the_copy_stays_and_is_reported(world: World) -> None:
     copied(world)
