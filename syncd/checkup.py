@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from syncd.errors import SyncdError
-from syncd.model.checks import unusable
+from syncd.model.checks.lists import unusable
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Present, Problem
 from syncd.model.records import Item, Kind, Record

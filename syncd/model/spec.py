@@ -286,6 +286,8 @@ ORDER: Mapping[Kind, int] = MappingProxyType({spec.kind: place for place, spec i
 
 NOTES_LIMIT = 1000
 """CustomerMemo (entities.md 1.6, R-10)."""
+EMAIL_LIMIT = 100
+"""PrimaryEmailAddr (entities.md 3.2)."""
 EMAILS_LIMIT = 100
 """BillEmail (entities.md 4.2, R-14)."""
 CC_EMAILS_LIMIT = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from syncd.model.checks import NO_PURCHASE_ORDERS
+from syncd.model.checks.purchases import NO_PURCHASE_ORDERS
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Problem, Unknown
 from syncd.model.records import Client, Kind, Project, Record, Vendor

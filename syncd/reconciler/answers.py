@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncd.model.checks import unusable
+from syncd.model.checks.lists import unusable
 from syncd.model.lens import differing
 from syncd.model.observations import Absent, Flawed, Problem
 from syncd.model.records import Side

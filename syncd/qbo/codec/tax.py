@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from syncd.model.checks import tax_code_name
+from syncd.model.checks.forms import tax_code_name
 from syncd.model.records import Form, Kind, Line
 from syncd.model.references import key_of
 from syncd.model.values import round_money
