@@ -22,7 +22,7 @@ from syncd.model.records import Kind
 from syncd.sources import rows
 from syncd.sources.base import Measured
 from syncd.sources.expressions import Expression
-from syncd.sources.kinds import AttachmentTable
+from syncd.sources.kinds.files import AttachmentTable
 from syncd.sources.sql.pages import CHUNK, fetch, in_pages
 from syncd.sources.sql.readers import KindReader, matching
 
