@@ -58,7 +58,7 @@ MONEY_MODULES = (
     *("syncd/audit.py", "syncd/executor.py", "syncd/gather.py", "syncd/planfile.py", "syncd/recovery.py"),
     *("syncd/settling.py", "syncd/translate.py", "syncd/matching.py", "syncd/linking.py", "syncd/rematching.py"),
     *("syncd/expenses.py", "syncd/lookup.py", "syncd/needs.py", "syncd/scene.py", "syncd/seen.py"),
-    *("syncd/presenting.py", "syncd/pushing.py"),
+    *("syncd/presenting.py", "syncd/pushing.py", "syncd/written.py"),
 )
 
 

@@ -107,9 +107,9 @@ FAULTS: tuple[Fault, ...] = (
     # ---- the base
     Fault(
         "base from the request",
-        "syncd/settling.py",
-        "source, qbo = self._source_projection(operation), self._lens.qbo(kind, after.record)",
-        "source = qbo = self._source_projection(operation)",
+        "syncd/written.py",
+        "source, qbo = _source_projection(operation, lens, resolve), lens.qbo(kind, after.record)",
+        "source = qbo = _source_projection(operation, lens, resolve)",
         ("I7",),
         "the base says what was sent and not what is there: the next cycle undoes somebody's edit",
         rules="src_put src_edit run",
