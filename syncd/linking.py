@@ -16,8 +16,9 @@ from syncd.links import LinkBook
 from syncd.matchfile import CREATE, IGNORE, NONE, WORDS, Answer, Fault, word_fault
 from syncd.matching import Scope, is_usable
 from syncd.model.facts import BooksFacts
-from syncd.model.lens import Lens, differing
+from syncd.model.lens import Lens
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unknown
+from syncd.model.projections import differing
 from syncd.model.records import Kind, Record, Side
 from syncd.model.references import (
     Reference,

@@ -13,8 +13,8 @@ import msgspec
 
 from syncd.model import values
 from syncd.model.facts import BooksFacts
-from syncd.model.lens import Projection
 from syncd.model.observations import Present
+from syncd.model.projections import Projection
 from syncd.model.records import Kind, Record, State
 from syncd.model.references import (
     Reference,

@@ -13,8 +13,8 @@ from concurrent.futures import Future, wait
 import msgspec
 
 from syncd.links import LinkBook
-from syncd.model.lens import differing
 from syncd.model.observations import Problem
+from syncd.model.projections import differing
 from syncd.model.records import Invoice, Kind, Record, Side
 from syncd.model.references import is_name
 from syncd.model.spec import SPECS

@@ -12,8 +12,8 @@ import msgspec
 from syncd.errors import StateError
 from syncd.feeds import Observed, rails
 from syncd.links import LinkBook, record_name
-from syncd.model.lens import Projection
 from syncd.model.observations import Absent, Observation, Present, Unknown
+from syncd.model.projections import Projection
 from syncd.model.records import Bill, CreditNote, Form, Invoice, Kind, Payment, Record, Side
 from syncd.model.references import ZERO, Reference, pending, qbo_references, references
 from syncd.model.spec import SPECS

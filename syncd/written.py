@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.model.lens import Lens, Projection, Refs, differing
+from syncd.model.lens import Lens, Refs
 from syncd.model.observations import Present
+from syncd.model.projections import Projection, differing
 from syncd.model.records import Record, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from syncd.model.checks.lists import unusable
-from syncd.model.lens import differing
 from syncd.model.observations import Absent, Flawed, Problem
+from syncd.model.projections import differing
 from syncd.model.records import Side
 from syncd.model.references import amount_of, label
 from syncd.model.spec import DEFAULT_KEY

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.model.lens import differing
 from syncd.model.observations import Absent, Flawed, Present, Problem
+from syncd.model.projections import differing
 from syncd.model.records import Record, Side
 from syncd.model.references import label, settled
 from syncd.model.spec import SPECS

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from deepdiff import DeepDiff
 
-from syncd.model.lens import Projection, kept_addresses
+from syncd.model.contacts import kept_addresses
+from syncd.model.projections import Projection
 from syncd.model.records import Kind, Payment, Record
 from syncd.model.spec import CC_EMAILS_LIMIT, EMAILS_LIMIT, NOTES_LIMIT, PAYMENT_NOTES_LIMIT, REFERENCE_LIMIT
 from syncd.model.values import Canonical, text

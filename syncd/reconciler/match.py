@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from syncd.model.lens import Projection
 from syncd.model.observations import Present
+from syncd.model.projections import Projection
 from syncd.model.records import Kind
 from syncd.model.values import name_key
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from syncd.model.lens import Projection, differing
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unchanged, Unknown
+from syncd.model.projections import Projection, differing
 from syncd.model.records import Client, Kind, Project, Record, State, Vendor
 from syncd.model.references import vouched_id
 from syncd.model.spec import SPECS

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from syncd.model.checks import problems as problems_of
-from syncd.model.lens import differing
 from syncd.model.observations import Present, Problem
+from syncd.model.projections import differing
 from syncd.model.records import UNSET, CreditNote, Invoice, Kind, Record, Side
 from syncd.model.references import party
 from syncd.model.spec import DEFAULT_KEY, NO_COUNTERPART

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import msgspec
 
-from syncd.model.lens import Projection, differing
 from syncd.model.observations import Flawed, Present, Unknown
+from syncd.model.projections import Projection, differing
 from syncd.model.records import Bill, CreditApplication, CreditNote, Invoice, Kind, Payment, Record, Side
 from syncd.model.references import ZERO, dates_of
 from syncd.model.spec import ORDER, SPECS

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.facts import Settings
-from syncd.model.lens import Lens, Projection, differing
+from syncd.model.lens import Lens
+from syncd.model.projections import Projection, differing
 from syncd.model.records import UNSET, Kind, Line, Record, State
 from syncd.model.references import item_key, label, pending, references
 from tests.reconciler.build import (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model.lens import Projection
+from syncd.model.projections import Projection
 from syncd.model.records import Kind
 from syncd.model.references import pending
 from syncd.model.spec import SPECS

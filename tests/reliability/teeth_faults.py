@@ -241,9 +241,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "amounts compared as floats",
-        "syncd/model/lens.py",
+        "syncd/model/projections.py",
         "return frozenset(name for name in left.keys() & right.keys() if left[name] != right[name])",
-        'near = lambda v: re.sub(r"\\d+(\\.\\d+)?", lambda m: f"{float(m[0]):.6g}", repr(v)); '
+        'near = lambda v: __import__("re").sub(r"\\d+(\\.\\d+)?", lambda m: f"{float(m[0]):.6g}", repr(v)); '
         "return frozenset(n for n in left.keys() & right.keys() if near(left[n]) != near(right[n]))",
         ("I3",),
         "a cent more on a large invoice is no difference",
@@ -252,7 +252,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "repeated lines dropped when comparing",
-        "syncd/model/lens.py",
+        "syncd/model/projections.py",
         "return frozenset(name for name in left.keys() & right.keys() if left[name] != right[name])",
         "once = lambda v: set(v) if isinstance(v, tuple) else v; "
         "return frozenset(n for n in left.keys() & right.keys() if once(left[n]) != once(right[n]))",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.model.lens import kept_addresses
+from syncd.model.contacts import kept_addresses
 from syncd.model.records import Address, UnsetType
 from syncd.qbo.wire import Json
 
