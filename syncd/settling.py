@@ -9,10 +9,11 @@ from types import MappingProxyType
 import msgspec
 
 from syncd.links import LinkBook, record_name
+from syncd.model.kinds import Kind, Side
 from syncd.model.lens import Lens
 from syncd.model.observations import Absent, Present
 from syncd.model.projections import Projection
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 from syncd.model.references import pending
 from syncd.model.writes import DESTRUCTIVE_VERBS, UNCLEAR, Verb
 from syncd.reconciler.cases import actions

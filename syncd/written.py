@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
+from syncd.model.kinds import Side
 from syncd.model.lens import Lens, Refs
 from syncd.model.observations import Present
 from syncd.model.projections import Projection, differing
-from syncd.model.records import Record, Side
+from syncd.model.records import Record
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.reconciler.base import advance, as_written, unmarked, untellable

@@ -7,7 +7,7 @@ import re
 from msgspec import UnsetType
 
 from syncd.model import values
-from syncd.model.records import Address
+from syncd.model.records.lists import Address
 
 _WORDS = re.compile(r"\w+", re.UNICODE)
 

@@ -11,36 +11,19 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from syncd.model import values
 from syncd.model.contacts import addresses, postal
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind, State
 from syncd.model.projections import Projection
-from syncd.model.records import (
-    UNSET,
-    Allocation,
-    Attachment,
-    Bill,
-    BillLine,
-    Bought,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Estimate,
-    Form,
-    Invoice,
-    Kind,
-    Line,
-    Named,
-    Payment,
-    Project,
-    Purchase,
-    PurchaseOrder,
-    Record,
-    State,
-    Vendor,
-)
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Form, Invoice, Line
+from syncd.model.records.lists import Client, Named, Project, Vendor
+from syncd.model.records.payments import Allocation, CreditApplication, Payment
+from syncd.model.records.purchases import Bill, BillLine, Bought, Purchase, PurchaseOrder
 from syncd.model.references import (
     billed_to,
     bought_item_key,

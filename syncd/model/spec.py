@@ -1,6 +1,6 @@
 """One table that says what a kind is made of: its fields, what it refers to, and its place in the order of work.
 
-Adding a kind adds a record in ``records.py``, a row here, a codec in ``qbo/``, a mapping in ``sources/`` and rows in
+Adding a kind adds a record in ``records/``, a row here, a codec in ``qbo/``, a mapping in ``sources/`` and rows in
 the profiles; the reconciler, the cycle and the executor read this table and know no kind by name.
 """
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 
 
 class KindSpec(msgspec.Struct, frozen=True):

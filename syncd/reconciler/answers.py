@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from syncd.model.checks.lists import unusable
+from syncd.model.kinds import Side
 from syncd.model.observations import Absent, Flawed, Problem
 from syncd.model.projections import differing
-from syncd.model.records import Side
 from syncd.model.references import amount_of, label
 from syncd.model.spec import DEFAULT_KEY
 from syncd.model.writes import Verb

@@ -13,7 +13,7 @@ import pytest
 
 from syncd.clock import SystemClock
 from syncd.errors import SyncdError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.qbo import transport
 from syncd.report import CycleRequest
 from syncd.sandbox.server import RunningSandbox

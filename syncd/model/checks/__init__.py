@@ -9,22 +9,12 @@ from __future__ import annotations
 from syncd.model.checks import files, forms, lists, payments, purchases
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Problem
-from syncd.model.records import (
-    Attachment,
-    Bill,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Estimate,
-    Invoice,
-    Item,
-    Payment,
-    Project,
-    Purchase,
-    PurchaseOrder,
-    Record,
-    Vendor,
-)
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Invoice
+from syncd.model.records.lists import Client, Item, Project, Vendor
+from syncd.model.records.payments import CreditApplication, Payment
+from syncd.model.records.purchases import Bill, Purchase, PurchaseOrder
 
 
 def problems(record: Record, facts: BooksFacts, settings: Settings) -> tuple[Problem, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from syncd.model.checks.parts import problem
 from syncd.model.observations import Problem
-from syncd.model.records import Attachment
+from syncd.model.records.files import Attachment
 from syncd.model.spec import ATTACHMENT_LIMIT, CONTENT_TYPES, FILE_NAME_LIMIT
 from syncd.model.values import has_control_characters, text
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from syncd.model.checks.parts import ZERO, given, in_closed_period, problem, wrong_amount, wrong_currency, wrong_emails
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import State
 from syncd.model.observations import Problem
-from syncd.model.records import CreditNote, Estimate, Form, Invoice, State
+from syncd.model.records.forms import CreditNote, Estimate, Form, Invoice
 from syncd.model.references import is_text
 from syncd.model.spec import LINE_LIMIT, NUMBER_LIMIT, TAXABLE_LINE_LIMIT
 from syncd.model.values import has_control_characters, round_money

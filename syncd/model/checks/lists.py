@@ -5,7 +5,8 @@ from __future__ import annotations
 from syncd.model.checks.parts import problem, wrong_currency, wrong_emails
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Problem
-from syncd.model.records import Client, Item, Project, Record, Vendor
+from syncd.model.records import Record
+from syncd.model.records.lists import Client, Item, Project, Vendor
 from syncd.model.spec import NAME_LIMIT
 from syncd.model.values import has_control_characters, text
 

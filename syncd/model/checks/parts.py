@@ -6,9 +6,10 @@ import re
 from datetime import date
 from decimal import Decimal
 
+from msgspec import UNSET, UnsetType
+
 from syncd.model.facts import BooksFacts
 from syncd.model.observations import Problem
-from syncd.model.records import UNSET, UnsetType
 from syncd.model.values import AMOUNT_LIMIT, addresses, is_currency_code, round_money
 
 ZERO = Decimal(0)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from syncd.model.checks.parts import ZERO, in_closed_period, problem, wrong_amount, wrong_currency
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import State
 from syncd.model.observations import Problem
-from syncd.model.records import Allocation, CreditApplication, Payment, State
+from syncd.model.records.payments import Allocation, CreditApplication, Payment
 
 
 def payment(record: Payment, facts: BooksFacts) -> list[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from syncd.model.checks.parts import ZERO, in_closed_period, problem, wrong_amount, wrong_currency
 from syncd.model.facts import BooksFacts, Settings
 from syncd.model.observations import Problem
-from syncd.model.records import Bill, Bought, Purchase, PurchaseOrder
+from syncd.model.records.purchases import Bill, Bought, Purchase, PurchaseOrder
 from syncd.model.spec import NUMBER_LIMIT
 from syncd.model.values import round_money, text
 

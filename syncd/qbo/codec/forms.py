@@ -6,9 +6,12 @@ from datetime import date
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from syncd.model.kinds import State
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Address, CreditNote, Estimate, Invoice, Line, State, UnsetType
+from syncd.model.records.forms import CreditNote, Estimate, Invoice, Line
+from syncd.model.records.lists import Address
 from syncd.model.values import round_money, transaction_number
 from syncd.qbo.codec import lines
 from syncd.qbo.codec.contact import WireAddress, WireEmail, said

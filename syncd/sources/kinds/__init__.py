@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from pydantic import StrictStr, model_validator
 
-from syncd.model.records import Kind, State
+from syncd.model.kinds import Kind, State
 from syncd.model.spec import SPECS
 from syncd.sources.expressions import DocumentTable, Expression, Strict
 from syncd.sources.kinds.files import AttachmentTable
