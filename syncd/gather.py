@@ -15,9 +15,11 @@ from typing import Literal
 from syncd.links import LinkBook, record_name
 from syncd.lookup import LookUp
 from syncd.model.facts import Settings
-from syncd.model.lens import Lens, differing
+from syncd.model.kinds import Kind, Side
+from syncd.model.lens import Lens
 from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Unknown
-from syncd.model.records import Kind, Record, Side
+from syncd.model.projections import differing
+from syncd.model.records import Record
 from syncd.model.references import (
     is_plainly,
     pending,

@@ -12,8 +12,8 @@ from syncd.feeds import Observed, observe, rails
 from syncd.gather import Gatherer
 from syncd.links import LinkBook
 from syncd.model.facts import BooksFacts
+from syncd.model.kinds import Kind, Side
 from syncd.model.lens import Lens
-from syncd.model.records import Kind, Side
 from syncd.model.references import NAMED
 from syncd.model.spec import SPECS
 from syncd.paidmarks import payments_on

@@ -8,7 +8,7 @@ from typing import Any
 
 from syncd.configfile import Loader, Loc, Tree
 from syncd.errors import ConfigError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.spec import SPECS, KindSpec
 from syncd.profiles.updates import UPDATES
 from syncd.profiles.words import FORMS, KINDS, PARTIES, ProfileWords

@@ -7,8 +7,9 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Flawed, Observation, Present, Problem, Unknown
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 from syncd.model.writes import Refused
 from syncd.reconciler.entries import Entry, Shown
 from syncd.state.values import Link

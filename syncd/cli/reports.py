@@ -11,7 +11,7 @@ import msgspec
 
 from syncd.cli import render
 from syncd.grant import Ending
-from syncd.model.records import Side
+from syncd.model.kinds import Side
 from syncd.model.spec import SPECS
 from syncd.owing import Owed
 from syncd.qbo.auth import ENDED_BY

@@ -9,31 +9,13 @@ from typing import Any
 
 from syncd.model import values
 from syncd.model.facts import Settings
-from syncd.model.records import (
-    Attachment,
-    Bill,
-    BillLine,
-    Category,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Estimate,
-    Expense,
-    Form,
-    Invoice,
-    Item,
-    Kind,
-    Line,
-    Named,
-    Payment,
-    PaymentMethod,
-    Project,
-    Purchase,
-    PurchaseOrder,
-    Record,
-    TaxCode,
-    Vendor,
-)
+from syncd.model.kinds import Kind
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Form, Invoice, Line
+from syncd.model.records.lists import Category, Client, Item, Named, PaymentMethod, Project, TaxCode, Vendor
+from syncd.model.records.payments import CreditApplication, Payment
+from syncd.model.records.purchases import Bill, BillLine, Expense, Purchase, PurchaseOrder
 from syncd.model.spec import DEFAULT_KEY, SPECS
 from syncd.model.values import Canonical
 

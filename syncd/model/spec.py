@@ -1,6 +1,6 @@
 """One table that says what a kind is made of: its fields, what it refers to, and its place in the order of work.
 
-Adding a kind adds a record in ``records.py``, a row here, a codec in ``qbo/``, a mapping in ``sources/`` and rows in
+Adding a kind adds a record in ``records/``, a row here, a codec in ``qbo/``, a mapping in ``sources/`` and rows in
 the profiles; the reconciler, the cycle and the executor read this table and know no kind by name.
 """
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 
 
 class KindSpec(msgspec.Struct, frozen=True):
@@ -286,6 +286,8 @@ ORDER: Mapping[Kind, int] = MappingProxyType({spec.kind: place for place, spec i
 
 NOTES_LIMIT = 1000
 """CustomerMemo (entities.md 1.6, R-10)."""
+EMAIL_LIMIT = 100
+"""PrimaryEmailAddr (entities.md 3.2)."""
 EMAILS_LIMIT = 100
 """BillEmail (entities.md 4.2, R-14)."""
 CC_EMAILS_LIMIT = 200

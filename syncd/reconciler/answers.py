@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from syncd.model.checks import unusable
-from syncd.model.lens import differing
+from syncd.model.checks.lists import unusable
+from syncd.model.kinds import Side
 from syncd.model.observations import Absent, Flawed, Problem
-from syncd.model.records import Side
+from syncd.model.projections import differing
 from syncd.model.references import amount_of, label
 from syncd.model.spec import DEFAULT_KEY
 from syncd.model.writes import Verb

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.model.lens import differing
+from syncd.model.kinds import Side
 from syncd.model.observations import Absent, Flawed, Present, Problem
-from syncd.model.records import Record, Side
+from syncd.model.projections import differing
+from syncd.model.records import Record
 from syncd.model.references import label, settled
 from syncd.model.spec import SPECS
 from syncd.model.values import Canonical

@@ -9,9 +9,9 @@ from typing import Literal
 import msgspec
 
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind, Side
 from syncd.model.lens import Lens
 from syncd.model.observations import Observation, Present
-from syncd.model.records import Kind, Side
 from syncd.model.values import Canonical
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Policy

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET
 
-from syncd.model.records import UNSET, Kind, Record, Side, State
+from syncd.model.kinds import Kind, Side, State
+from syncd.model.records import Record
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 

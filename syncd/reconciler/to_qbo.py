@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from syncd.model.checks import problems as problems_of
-from syncd.model.lens import differing
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Present, Problem
-from syncd.model.records import UNSET, CreditNote, Invoice, Kind, Record, Side
+from syncd.model.projections import differing
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Invoice
 from syncd.model.references import party
 from syncd.model.spec import DEFAULT_KEY, NO_COUNTERPART
 from syncd.model.taxing import as_sent

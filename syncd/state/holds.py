@@ -15,8 +15,8 @@ import msgspec
 from sqlalchemy import Connection, Update, bindparam, delete, func, or_, select, update
 
 from syncd.errors import StateError
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Problem
-from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.state import codec, history, runs, tables
 from syncd.state.database import rows

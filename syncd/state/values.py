@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Problem
-from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.reconciler.plan import Projection
 

@@ -14,7 +14,7 @@ from command_world import SYNCD, Office, environment, syncd, write_config
 
 from syncd.cli import cli, options
 from syncd.errors import EXIT_CONFIG, EXIT_HALTED, EXIT_HELD, EXIT_OK, EXIT_UNEXPECTED
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.state.values import Held, Settlement
 from tests.support.world import World
 

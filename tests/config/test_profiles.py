@@ -11,7 +11,7 @@ import pytest
 
 from syncd.config import load_config
 from syncd.errors import ConfigError
-from syncd.model.records import Kind, Side, State
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.writes import Verb
 from syncd.profiles.updates import UPDATES
 from syncd.profiles.words import KINDS, KindWords, ProfileWords

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from syncd.errors import StateError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import (
     answer,
     at_rest,

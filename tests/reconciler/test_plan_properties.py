@@ -10,8 +10,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.observations import Absent, Flawed, Present, Unchanged, Unknown
-from syncd.model.records import Kind, Side, State
 from syncd.model.references import references
 from syncd.model.spec import ORDER
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb

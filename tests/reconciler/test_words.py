@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.references import pending, settled
 from syncd.model.writes import Verb
 from syncd.reconciler.decide import source_id_of
