@@ -21,9 +21,10 @@ from syncd.clock import Clock, SystemClock
 from syncd.config import load_config
 from syncd.engine import Engine
 from syncd.metrics import Metrics
-from syncd.model.lens import Lens, differing
+from syncd.model.kinds import Kind, Side
+from syncd.model.lens import Lens
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Side
+from syncd.model.projections import differing
 from syncd.qbo.books import Books
 from syncd.report import CycleRequest
 from syncd.sandbox.server import Admin

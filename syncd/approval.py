@@ -6,7 +6,7 @@ from collections import Counter
 
 import msgspec
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.plan import Brake, Operation, Plan
 from syncd.report import CycleRequest

@@ -15,8 +15,9 @@ from itertools import islice
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present, Problem
-from syncd.model.records import Attachment, Kind
+from syncd.model.records.files import Attachment
 from syncd.model.references import file_id, file_row
 from syncd.model.spec import ATTACHMENT_LIMIT, SPECS
 from syncd.model.writes import Outcome, SourceWrite

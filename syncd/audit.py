@@ -16,9 +16,13 @@ import msgspec
 
 from syncd.links import LinkBook
 from syncd.model import values
-from syncd.model.lens import SOMETIMES, Lens, Projection, differing
+from syncd.model.kinds import Kind, Side, State
+from syncd.model.lens import Lens
 from syncd.model.observations import Flawed, Observation, Present
-from syncd.model.records import CreditApplication, Invoice, Kind, Payment, Record, Side, State
+from syncd.model.projections import SOMETIMES, Projection, differing
+from syncd.model.records import Record
+from syncd.model.records.forms import Invoice
+from syncd.model.records.payments import CreditApplication, Payment
 from syncd.model.references import label, owner_of, pending, references
 from syncd.model.spec import SPECS
 from syncd.model.values import Canonical

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from syncd.errors import SourceBehind
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.parts import Parts
 
 PATIENCE = timedelta(hours=1)

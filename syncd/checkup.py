@@ -8,10 +8,12 @@ from typing import Protocol
 import msgspec
 
 from syncd.errors import SyncdError
-from syncd.model.checks import unusable
+from syncd.model.checks.lists import unusable
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present, Problem
-from syncd.model.records import Item, Kind, Record
+from syncd.model.records import Record
+from syncd.model.records.lists import Item
 from syncd.model.references import mapped_name, names_in
 from syncd.model.spec import SPECS
 from syncd.model.values import text

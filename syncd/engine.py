@@ -24,8 +24,8 @@ from syncd.expenses import BillingSource
 from syncd.grant import GrantWatch, StoredGrant, grant_findings, refuse_ended
 from syncd.links import LinkBook
 from syncd.metrics import Metrics
-from syncd.model.lens import Projection
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
+from syncd.model.projections import Projection
 from syncd.model.writes import Verb
 from syncd.numbering import number_findings
 from syncd.outlook import lens_of

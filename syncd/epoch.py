@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from syncd.errors import StateError
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.state.journal import request_id
 

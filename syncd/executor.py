@@ -19,8 +19,9 @@ import msgspec
 
 from syncd.errors import QboError
 from syncd.links import LinkBook, record_name
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 from syncd.model.writes import (
     DESTRUCTIVE_VERBS,
     Conflict,

@@ -15,8 +15,9 @@ import msgspec
 
 from syncd.model import values
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import Bill, Expense, Kind
+from syncd.model.records.purchases import Bill, Expense
 from syncd.model.writes import Conflict, Done, Outcome, Refused, SourceWrite, Verb
 from syncd.reconciler.billing import Billed, bills_of
 from syncd.sources.base import Finding, KindCapability, LoggedWrite, Source, SourceChanges

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from syncd import behind
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.parts import Parts

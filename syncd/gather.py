@@ -15,9 +15,11 @@ from typing import Literal
 from syncd.links import LinkBook, record_name
 from syncd.lookup import LookUp
 from syncd.model.facts import Settings
-from syncd.model.lens import Lens, differing
+from syncd.model.kinds import Kind, Side
+from syncd.model.lens import Lens
 from syncd.model.observations import UNCHANGED, Absent, Flawed, Observation, Present, Unknown
-from syncd.model.records import Kind, Record, Side
+from syncd.model.projections import differing
+from syncd.model.records import Record
 from syncd.model.references import (
     is_plainly,
     pending,
@@ -28,7 +30,17 @@ from syncd.reconciler.entries import Entry, Known
 from syncd.reconciler.policy import Policy
 from syncd.reconciler.sight import is_void
 from syncd.scene import Scene
-from syncd.seen import BooksChanges, BooksReader, Gathered, Seen, Slot, candidates_of, counterpart_of
+from syncd.seen import (
+    NOTHING_SAID,
+    BooksChanges,
+    BooksReader,
+    Gathered,
+    Said,
+    Seen,
+    Slot,
+    candidates_of,
+    counterpart_of,
+)
 from syncd.sources.base import Source, SourceChanges
 from syncd.state.values import Dirty, Link, LinkState
 
@@ -46,7 +58,7 @@ class Gatherer:
         policy: Policy,
         settings: Settings,
         in_doubt: frozenset[Slot],
-        words: Mapping[Slot, tuple[str, str]],
+        words: Mapping[Slot, Said],
         only: frozenset[Kind] = frozenset(),
         ids: frozenset[str] = frozenset(),
         reload: frozenset[Slot] = frozenset(),
@@ -313,7 +325,7 @@ class Gatherer:
                 source = Absent("", ("no record of the source is linked to it",))
             if isinstance(source, Absent) and isinstance(qbo, Absent):
                 return None
-        word, asked = self._word_of.get(record_name(*slot), ("", ""))
+        word, asked, shown = self._word_of.get(record_name(*slot), NOTHING_SAID)
         return Entry(
             kind=kind,
             source=source if source is not None else UNCHANGED,
@@ -323,6 +335,7 @@ class Gatherer:
             in_doubt=record_name(*slot) in self._in_doubt,
             word=word,
             asked=asked,
+            shown=shown,
             claimed=self._look.claimed.get(slot, ""),
             undone=undone,
             tried=seen.tried,

@@ -13,7 +13,7 @@ import msgspec
 from syncd.clock import Clock
 from syncd.errors import QboUnavailable, ReconnectNeeded, StateError
 from syncd.heartbeat import heartbeat, holder, is_gone
-from syncd.qbo import auth
+from syncd.qbo import auth, consent
 from syncd.qbo.settings import QboConfig
 from syncd.sources.base import Finding
 from syncd.state.tokens import LOCK_TTL_SECONDS, StateTokenStore
@@ -83,7 +83,7 @@ def disconnect(store: Store, clock: Clock, qbo: QboConfig, company: str, actor: 
                 grants.mark_broken(f"{auth.ENDED_BY}{actor}", tokens.version)
                 store.note_disconnect(company, actor)
         try:
-            auth.revoke(qbo, clock, token=tokens.refresh_token)
+            consent.revoke(qbo, clock, token=tokens.refresh_token)
         except QboUnavailable as error:
             return f"Intuit could not be told ({error.message}) Remove syncd in QuickBooks, too: Apps, My apps."
         return ""

@@ -16,9 +16,11 @@ from syncd.links import LinkBook
 from syncd.matchfile import CREATE, IGNORE, NONE, WORDS, Answer, Fault, word_fault
 from syncd.matching import Scope, is_usable
 from syncd.model.facts import BooksFacts
-from syncd.model.lens import Lens, differing
+from syncd.model.kinds import Kind, Side
+from syncd.model.lens import Lens
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unknown
-from syncd.model.records import Kind, Record, Side
+from syncd.model.projections import differing
+from syncd.model.records import Record
 from syncd.model.references import (
     Reference,
     amount_of,

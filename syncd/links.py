@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.state.values import Link, LinkState
 
 _LIVE = frozenset({LinkState.LINKED, LinkState.ORPHANED})

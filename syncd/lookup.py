@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from msgspec import UNSET
 
 from syncd.links import LinkBook
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unknown
-from syncd.model.records import UNSET, CreditApplication, CreditNote, Invoice, Kind, Payment, Record
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Invoice
+from syncd.model.records.payments import CreditApplication, Payment
 from syncd.model.references import billed_to, claimed_id, mapped_name, party
 from syncd.model.spec import DEFAULT_KEY, SPECS
 from syncd.model.values import name_key

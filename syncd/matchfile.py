@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from syncd.errors import ConfigError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.spec import SPECS
 from syncd.reconciler.proposals import Row
 

@@ -13,9 +13,10 @@ import msgspec
 
 from syncd.model import values
 from syncd.model.facts import BooksFacts
-from syncd.model.lens import Projection
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Record, State
+from syncd.model.projections import Projection
+from syncd.model.records import Record
 from syncd.model.references import (
     Reference,
     amount_of,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Observation, Present
-from syncd.model.records import Kind
 from syncd.model.references import claimed_id, mapped_name
 from syncd.model.values import name_key
 from syncd.seen import BooksReader

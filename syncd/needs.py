@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 
 from syncd.links import LinkBook
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 from syncd.model.references import (
     amount_of,
     is_name,

@@ -13,8 +13,9 @@ from typing import Protocol
 import msgspec
 
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Problem
-from syncd.model.records import Invoice, Kind, Side
+from syncd.model.records.forms import Invoice
 from syncd.model.spec import NUMBER_LIMIT
 from syncd.model.writes import Verb
 from syncd.reconciler.plan import Operation

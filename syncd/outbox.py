@@ -13,9 +13,11 @@ from concurrent.futures import Future, wait
 import msgspec
 
 from syncd.links import LinkBook
-from syncd.model.lens import differing
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Problem
-from syncd.model.records import Invoice, Kind, Record, Side
+from syncd.model.projections import differing
+from syncd.model.records import Record
+from syncd.model.records.forms import Invoice
 from syncd.model.references import is_name
 from syncd.model.spec import SPECS
 from syncd.model.writes import Outcome, Verb, WireWrite

@@ -12,17 +12,17 @@ from syncd.feeds import Observed, observe, rails
 from syncd.gather import Gatherer
 from syncd.links import LinkBook
 from syncd.model.facts import BooksFacts
+from syncd.model.kinds import Kind, Side
 from syncd.model.lens import Lens
-from syncd.model.records import Kind, Side
 from syncd.model.references import NAMED
 from syncd.model.spec import SPECS
 from syncd.paidmarks import payments_on
 from syncd.parts import Parts
-from syncd.reconciler.entries import SideCapability, View
+from syncd.reconciler.entries import Shown, SideCapability, View
 from syncd.report import CycleRequest
 from syncd.rooms import Rooms
-from syncd.seen import Gathered, Slot
-from syncd.state.values import Company
+from syncd.seen import Gathered, Said, Slot
+from syncd.state.values import Company, Held
 
 if TYPE_CHECKING:
     from syncd.qbo.books import BooksChanges
@@ -100,14 +100,18 @@ def look_out(
     return view, gathered, observed
 
 
-def _words(parts: Parts, request: CycleRequest) -> dict[Slot, tuple[str, str]]:
-    """What people said about held records, each with the case that they were asked about; and what is reloaded, which
-    is to become what QBO holds as long as it is there."""
-    words: dict[Slot, tuple[str, str]] = dict.fromkeys(request.reload, ("reload", ""))
+def _words(parts: Parts, request: CycleRequest) -> dict[Slot, Said]:
+    """What people said about held records, each with the case that they were asked about and the values they saw; and
+    what is reloaded, which is to become what QBO holds as long as it is there."""
+    words: dict[Slot, Said] = dict.fromkeys(request.reload, ("reload", "", None))
     if any(word != "ignore" for word in parts.store.instructions(parts.company).values()):
         answered = (h for h in parts.store.held(parts.company) if h.resolution not in {"", "ignore"})
-        words |= {(h.kind, h.source_id, h.qbo_id): (h.resolution, h.case) for h in answered}
+        words |= {(h.kind, h.source_id, h.qbo_id): (h.resolution, h.case, _shown(h)) for h in answered}
     return words
+
+
+def _shown(held: Held) -> Shown:
+    return Shown(source=held.source_value, qbo=held.qbo_value, qbo_id=held.qbo_id)
 
 
 def _swept(parts: Parts, books: BooksChanges | None) -> dict[Kind, frozenset[str]]:

@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from syncd.links import LinkBook
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.observations import Present
-from syncd.model.records import Invoice, Kind, Payment, Side, State
+from syncd.model.records.forms import Invoice
+from syncd.model.records.payments import Payment
 from syncd.parts import Parts
 from syncd.reconciler.entries import Entry
 

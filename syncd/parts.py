@@ -10,7 +10,7 @@ import msgspec
 
 from syncd.clock import Clock
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Policy
 from syncd.sources.base import Source

@@ -16,8 +16,9 @@ from typing import TypeVar
 import msgspec
 
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import Bill, Expense, Kind, Purchase, State
+from syncd.model.records.purchases import Bill, Expense, Purchase
 from syncd.model.writes import Outcome, Refused, SourceWrite
 from syncd.reconciler.billing import line_of
 from syncd.sources.base import Finding, KindCapability, LoggedWrite, Source, SourceChanges

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from syncd.model.records import Kind, Record
+from syncd.model.kinds import Kind
+from syncd.model.records import Record
 from syncd.model.writes import Outcome, Verb, WireWrite
 from syncd.state.values import Intent, JournalEntry, Lease, Settlement
 

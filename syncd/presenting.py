@@ -10,10 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import UNSET, Client, CreditNote, Form, Invoice, Kind, Line
+from syncd.model.records.forms import CreditNote, Form, Invoice, Line
+from syncd.model.records.lists import Client
 from syncd.model.writes import Outcome, Refused, SourceWrite
 from syncd.sources.base import Finding, KindCapability, LoggedWrite, Source, SourceChanges
 

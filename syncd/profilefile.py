@@ -8,7 +8,7 @@ from typing import Any
 
 from syncd.configfile import Loader, Loc, Tree
 from syncd.errors import ConfigError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.spec import SPECS, KindSpec
 from syncd.profiles.meaning import match_on
 from syncd.profiles.updates import COMES_BACK, FOLLOWS, UPDATES
@@ -180,9 +180,9 @@ def _updates(spec: KindSpec, table: Loc, words: Words, there: frozenset[Kind]) -
     elif words.get("both_changed") == "hold_same_field" and said in {"careful", "qbo_only"}:
         says = "is what careful does" if said == "careful" else "is no word for qbo_only; hold is"
         yield (*table, "both_changed"), "'hold_same_field'", f"nothing: it {says}"
-    for key in ("never_left", "fills_blanks"):
-        if words.get(key) and said != "careful":
-            yield (*table, key), _shown(words[key]), f"no such word with update = {said!r}: it is about careful"
+    if words.get("never_left") and said != "careful":
+        found = _shown(words["never_left"])
+        yield (*table, "never_left"), found, f"no such word with update = {said!r}: it is about careful"
     if words.get("asks") and said not in FOLLOWS:
         yield (*table, "asks"), "a list", f"no such word with update = {said!r}: no change of the source goes out"
     if words.get("remedy") and said not in {"manual", "frozen"} and not words.get("asks"):

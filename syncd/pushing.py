@@ -8,8 +8,8 @@ and goes out as soon as that is gone. What never goes out at all, such as a draf
 from __future__ import annotations
 
 from syncd.errors import StateError
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Kind, Side
 from syncd.model.references import label
 from syncd.model.writes import Verb
 from syncd.parts import Parts

@@ -27,9 +27,9 @@ from syncd.epoch import slot_ids
 from syncd.feeds import Observed
 from syncd.links import LinkBook
 from syncd.model.facts import BooksFacts
-from syncd.model.lens import Projection, differing
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Kind, Side, State
+from syncd.model.projections import Projection, differing
 from syncd.model.references import claimed_id, label, pending, references
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb

@@ -7,8 +7,8 @@ from itertools import islice
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Kind
 from syncd.model.references import label
 from syncd.model.spec import NO_COUNTERPART, SPECS
 from syncd.parts import Parts

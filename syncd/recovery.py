@@ -21,9 +21,11 @@ from typing import Protocol
 import msgspec
 
 from syncd.links import LinkBook
-from syncd.model.lens import Lens, Projection, differing
+from syncd.model.kinds import Kind, Side, State
+from syncd.model.lens import Lens
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unknown
-from syncd.model.records import Kind, Record, Side, State
+from syncd.model.projections import Projection, differing
+from syncd.model.records import Record
 from syncd.model.references import pending, references
 from syncd.model.spec import SPECS
 from syncd.model.writes import (

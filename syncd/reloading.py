@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from syncd.errors import StateError
 from syncd.links import LinkBook
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Kind, Side
 from syncd.model.references import is_plainly
 from syncd.parts import Parts
 from syncd.seen import Slot

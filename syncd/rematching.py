@@ -21,9 +21,10 @@ from syncd.linking import Decided, Decider
 from syncd.links import LinkBook
 from syncd.matchfile import Answer, Fault
 from syncd.model.facts import BooksFacts
-from syncd.model.lens import Projection, differing
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Kind, Record, Side
+from syncd.model.projections import Projection, differing
+from syncd.model.records import Record
 from syncd.model.references import Reference, pending, references
 from syncd.model.spec import NO_COUNTERPART, SPECS
 from syncd.model.writes import Verb

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from syncd import errors
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.reconciler.entries import Overrides
 from syncd.reconciler.plan import Change, Plan
 

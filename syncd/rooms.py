@@ -14,17 +14,11 @@ import msgspec
 
 from syncd.links import LinkBook
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Flawed, Observation, Present, Unknown
-from syncd.model.records import (
-    Allocation,
-    CreditApplication,
-    CreditNote,
-    Invoice,
-    Kind,
-    Payment,
-    Record,
-    State,
-)
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Invoice
+from syncd.model.records.payments import Allocation, CreditApplication, Payment
 from syncd.model.references import label
 from syncd.model.taxing import as_sent
 from syncd.reconciler.entries import Entry

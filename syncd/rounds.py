@@ -11,8 +11,8 @@ from syncd.executor import Applied, Executor
 from syncd.feeds import Observed
 from syncd.links import LinkBook, record_name
 from syncd.model.facts import BooksFacts
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Kind
 from syncd.numbering import Numbers
 from syncd.outlook import lens_of, look_out
 from syncd.parts import Parts

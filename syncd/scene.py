@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from syncd.links import LinkBook
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Present, Unknown
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 from syncd.model.references import is_name, qbo_references, references
 from syncd.model.spec import NO_COUNTERPART
 from syncd.seen import BooksReader, Seen, Slot

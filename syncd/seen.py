@@ -7,15 +7,20 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Flawed, Observation, Present, Problem, Unknown
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 from syncd.model.writes import Refused
-from syncd.reconciler.entries import Entry
+from syncd.reconciler.entries import Entry, Shown
 from syncd.state.values import Link
 
 Slot = tuple[Kind, str, str]
 """A record by kind, source id and QBO id; one of the ids may be empty."""
 
+
+Said: TypeAlias = "tuple[str, str, Shown | None]"
+"""What a person said about a record, the case of the hold that this answers, and what it showed them."""
+NOTHING_SAID: Said = ("", "", None)
 
 Found: TypeAlias = "tuple[Present | Flawed, ...] | Refused | Unknown"
 """What was found for an unlinked record: candidates; a name that cannot be had; or nothing is known."""

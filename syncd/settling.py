@@ -9,29 +9,21 @@ from types import MappingProxyType
 import msgspec
 
 from syncd.links import LinkBook, record_name
-from syncd.model.lens import Lens, Projection, differing
+from syncd.model.kinds import Kind, Side
+from syncd.model.lens import Lens
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Kind, Record, Side
+from syncd.model.projections import Projection
+from syncd.model.records import Record
 from syncd.model.references import pending
-from syncd.model.spec import SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, UNCLEAR, Verb
-from syncd.reconciler.base import advance, as_written, unmarked, untellable
 from syncd.reconciler.cases import actions
 from syncd.reconciler.explain import show
 from syncd.reconciler.plan import Operation
 from syncd.reconciler.policy import Case
 from syncd.state.history import DONE, NOT_TAKEN
-from syncd.state.values import (
-    Dirty,
-    Held,
-    HistoryEvent,
-    JournalOutcome,
-    JournalState,
-    Link,
-    LinkState,
-    Settlement,
-)
+from syncd.state.values import Dirty, Held, HistoryEvent, JournalOutcome, JournalState, Link, LinkState, Settlement
 from syncd.undone import left_at, undone
+from syncd.written import mark_open, of_state, removed, still_apart, written
 
 RETRY_FIRST_SECONDS = 60
 RETRY_LONGEST_SECONDS = 3600
@@ -100,11 +92,13 @@ class Settler:
         if operation.verb is Verb.HOLD:
             self.hold(tally, operation)
             return
-        link = self._state_link(operation)
+        link = of_state(
+            operation, self._link_of(operation), company=self._company, lens=self._lens, resolve=self._resolve
+        )
         self._put(tally, link)
         if operation.remainder:
             self._wait_for_more(tally, operation, link)
-        elif operation.writes_back or _mark_open(operation, link):
+        elif operation.writes_back or mark_open(operation, link):
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
             tally.unheld.append(operation.key)
         else:
@@ -113,31 +107,6 @@ class Settler:
         tally.history.append(self._event(operation, DONE, before={}, after=link.source_base))
         if operation.mails:
             self.again(tally, operation, "QuickBooks has yet to mail it", at_once=True, asked="mail")
-
-    def _state_link(self, operation: Operation) -> Link:
-        known = self._link_of(operation)
-        state = {Verb.ORPHAN: LinkState.ORPHANED, Verb.FORGET: LinkState.TOMBSTONED}.get(
-            operation.verb, LinkState.LINKED
-        )
-        if state is not LinkState.LINKED and known is not None:
-            return msgspec.structs.replace(known, state=state, source_version=operation.expected_source)
-        source, qbo = operation.source_base or self._source_projection(operation), operation.qbo_base
-        if known is None:
-            source, qbo = unmarked(operation.kind, source, qbo)
-        return Link(
-            company=self._company,
-            kind=operation.kind,
-            source_id=operation.source_id,
-            qbo_id=operation.qbo_id,
-            state=state,
-            source_version=operation.expected_source,
-            qbo_version=operation.expected_qbo,
-            source_base=source,
-            qbo_base=qbo,
-            accepted=operation.accepted,
-            created_by=known.created_by if known is not None else None,
-            label=operation.label,
-        )
 
     def hold(self, tally: Tally, operation: Operation, *, case: str = "", reason: str = "") -> None:
         """The record waits: for a person, or (``wait``) until it can be read or its prerequisite is there."""
@@ -210,13 +179,23 @@ class Settler:
             return self._undone(tally, operation, known, journal_id, after, tid)
         kept: frozenset[str] = frozenset()
         if operation.verb in DESTRUCTIVE_VERBS:
-            link = self._removed(operation, known)
+            link = removed(operation, known, company=self._company)
             tally.history.append(
                 self._event(operation, DONE, before=self._before(operation), journal_id=journal_id, tid=tid)
             )
         else:
             assert isinstance(after, Present)  # noqa: S101 - only a removal may answer with an absence
-            link, variance, kept = self._written(operation, known, after, told, edited=edited)
+            result = written(
+                operation,
+                known,
+                after,
+                told,
+                edited=edited,
+                company=self._company,
+                lens=self._lens,
+                resolve=self._resolve,
+            )
+            link, kept = result.link, result.kept
             after_value = link.qbo_base if operation.side is Side.QBO else link.source_base
             said = f"{NOT_TAKEN}: {', '.join(sorted(kept))}" if kept else DONE
             tally.history.append(
@@ -229,20 +208,20 @@ class Settler:
                     tid=tid,
                 )
             )
-            if variance:
-                self._variance(tally, operation, link, variance)
+            if result.variance:
+                self._variance(tally, operation, link, result.variance)
             elif operation.remainder:
                 self._wait_for_more(tally, operation, link)
         self._end_predecessor(tally, operation, link)
         self._put(tally, link)
         keys = {operation.key, (operation.kind, link.source_id, link.qbo_id)}
         held = any(held.source_id == link.source_id and held.kind is link.kind for held in tally.held)
-        apart = self._still_apart(link)
+        apart = still_apart(link)
         if not held and not apart:
             tally.unheld.extend(sorted(keys))  # whatever it waited for, it was written now
         if kept:
             self.again(tally, operation, f"{', '.join(sorted(kept))} was written and is as it was before")
-        elif operation.writes_back or apart or _mark_open(operation, link):
+        elif operation.writes_back or apart or mark_open(operation, link):
             # Not done yet, and a stop at this very moment must not make it forgotten: no feed will mention it again.
             self.again(tally, operation, "the two sides do not hold the same yet", at_once=True)
         elif not held:
@@ -260,88 +239,12 @@ class Settler:
         tally.history.append(self._event(of, DONE, before={}, journal_id=journal_id))
         return Link(self._company, operation.kind, source_id, operation.qbo_id, label=operation.label)
 
-    @staticmethod
-    def _still_apart(link: Link) -> bool:
-        """Whether something differs that no policy accepts: money after a write, or what the source has yet to take."""
-        open_fields = differing(link.source_base, link.qbo_base) - frozenset(link.accepted)
-        return link.state is LinkState.LINKED and bool(open_fields)
-
     def _end_predecessor(self, tally: Tally, operation: Operation, link: Link) -> None:
         """A source that gave a removed record's id to a new one: the removed record's link ends here, for good."""
         held = self._links.link(link.kind, link.source_id)
         created = operation.verb is Verb.CREATE and operation.side is Side.SOURCE
         if created and held is not None and held.state is not LinkState.TOMBSTONED and held.qbo_id != link.qbo_id:
             self._put(tally, msgspec.structs.replace(held, state=LinkState.TOMBSTONED))
-
-    def _removed(self, operation: Operation, known: Link | None) -> Link:
-        if known is not None:
-            # What is inactive on both sides may be made active again, and is the same then.
-            kept = operation.verb is Verb.DEACTIVATE and operation.source_base
-            return msgspec.structs.replace(known, state=LinkState.ORPHANED if kept else LinkState.TOMBSTONED)
-        return Link(
-            company=self._company,
-            kind=operation.kind,
-            source_id=operation.source_id,
-            qbo_id=operation.qbo_id,
-            state=LinkState.TOMBSTONED,
-            label=operation.label,
-        )
-
-    def _written(
-        self, operation: Operation, known: Link | None, after: Present, told: Record | None, *, edited: bool
-    ) -> tuple[Link, frozenset[str], frozenset[str]]:
-        """The link after a write; the money in it that does not agree; and what the side that was told did not take."""
-        kind = operation.kind
-        if operation.side is Side.QBO:
-            source_id, qbo_id = operation.source_id, after.record.id
-            source, qbo = self._source_projection(operation), self._lens.qbo(kind, after.record)
-            source_version, qbo_version = operation.expected_source, after.version
-        else:
-            source_id, qbo_id = after.record.id, operation.qbo_id
-            source, qbo = self._lens.source(kind, after.record, self._resolve), operation.qbo_base
-            source_version, qbo_version = after.version, operation.expected_qbo
-        fresh = operation.verb is Verb.CREATE
-        asked = qbo if told is None else self._lens.source(kind, told, self._resolve)
-        kept = frozenset() if fresh else _kept(operation, known, source, qbo, asked)
-        # What was not taken is as it was: seen as a change again, and tried again. Money and parties are for a person.
-        matters = {*SPECS[kind].money_fields, *SPECS[kind].decisive}
-        written = frozenset(source) if fresh else frozenset(operation.fields) - (kept - matters)
-        if known is None:  # a first link by a write: what the source is yet to take is not left out of the base
-            written |= frozenset(operation.writes_back) & source.keys()
-        if edited:  # the base is what was written: what is there now is seen as a change of it
-            returned = {*operation.writes_back, *operation.awaits}
-            if operation.side is Side.QBO:
-                qbo = as_written(kind, source, qbo, written - returned)
-            else:
-                source = as_written(kind, asked, source, written - returned)
-        settled = advance(
-            kind,
-            {} if known is None or fresh else known.source_base,
-            {} if known is None or fresh else known.qbo_base,
-            source,
-            qbo,
-            written=written,
-            accepted=frozenset(known.accepted) if known is not None and not fresh else frozenset(),
-        )
-        halves, first = (settled.source, settled.qbo), fresh or known is None
-        if first:
-            halves = unmarked(kind, *halves)
-        open_still = {*operation.writes_back, *operation.awaits, *(SPECS[kind].marks if first else ())}
-        link = Link(
-            company=self._company,
-            kind=kind,
-            source_id=source_id,
-            qbo_id=qbo_id,
-            state=LinkState.LINKED,
-            source_version=source_version,
-            qbo_version=qbo_version,
-            source_base=halves[0],
-            qbo_base=halves[1],
-            accepted=tuple(sorted(settled.accepted - open_still)),
-            created_by=operation.side if fresh else known.created_by if known is not None else None,
-            label=operation.label,
-        )
-        return link, settled.variance, kept
 
     def _variance(self, tally: Tally, operation: Operation, link: Link, variance: frozenset[str]) -> None:
         parts = ", ".join(
@@ -443,10 +346,6 @@ class Settler:
     def _resolve(self, kind: Kind, reference: str) -> str:
         return self._links.to_qbo(kind, reference) or pending(kind, reference)
 
-    def _source_projection(self, operation: Operation) -> Projection:
-        record: Record | None = operation.record
-        return self._lens.source(operation.kind, record, self._resolve) if record is not None else {}
-
     def _before(self, operation: Operation) -> Projection:
         return operation.qbo_base if operation.side is Side.QBO else operation.source_base
 
@@ -477,32 +376,3 @@ class Settler:
             tid=tid,
             run_id=self._run_id,
         )
-
-
-def _mark_open(operation: Operation, link: Link) -> bool:
-    """Whether a side has a mark that the base does not know of yet: that is yet to be seen to."""
-    sides = ((operation.source_base, link.source_base), (operation.qbo_base, link.qbo_base))
-    return link.state is LinkState.LINKED and any(
-        said[name] != base[name]
-        for said, base in sides
-        for name in SPECS[link.kind].marks
-        if name in said and name in base
-    )
-
-
-def _kept(
-    operation: Operation, known: Link | None, source: Projection, qbo: Projection, asked: Projection
-) -> frozenset[str]:
-    """The fields that were to change and that the answer shows as they were: another form of the value is an echo, the
-    old value is none. What may differ by policy, what QBO decides itself, and what the source has no word for (a
-    payment method of QBO's) is left out. ``asked``: what the source was asked for, in QBO's terms."""
-    wished, came, had = (source, qbo, operation.qbo_base)
-    if operation.side is Side.SOURCE:
-        wished, came, had = (asked, source, operation.source_base)
-    free = {*operation.accepted, *operation.writes_back, *operation.awaits, *(known.accepted if known else ())}
-    told = (name for name in operation.fields if name in wished and name in came and name in had)
-    return frozenset(
-        n
-        for n in told
-        if n not in free and came[n] == had[n] and wished[n] != came[n] and not untellable(wished[n], came[n])
-    )

@@ -6,24 +6,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from syncd.model.records import (
-    Allocation,
-    Attachment,
-    Bill,
-    CreditApplication,
-    CreditNote,
-    CreditUse,
-    Estimate,
-    Form,
-    Invoice,
-    Kind,
-    Line,
-    Payment,
-    Project,
-    Purchase,
-    PurchaseOrder,
-    Record,
-)
+from syncd.model.kinds import Kind
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Form, Invoice, Line
+from syncd.model.records.lists import Project
+from syncd.model.records.payments import Allocation, CreditApplication, CreditUse, Payment
+from syncd.model.records.purchases import Bill, Purchase, PurchaseOrder
 from syncd.model.references import is_name, item_key
 
 ToSide = Callable[[Kind, str], str]

@@ -12,9 +12,13 @@ import msgspec
 from syncd.errors import StateError
 from syncd.feeds import Observed, rails
 from syncd.links import LinkBook, record_name
-from syncd.model.lens import Projection
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Observation, Present, Unknown
-from syncd.model.records import Bill, CreditNote, Form, Invoice, Kind, Payment, Record, Side
+from syncd.model.projections import Projection
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Form, Invoice
+from syncd.model.records.payments import Payment
+from syncd.model.records.purchases import Bill
 from syncd.model.references import ZERO, Reference, pending, qbo_references, references
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb

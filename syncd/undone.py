@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.model.lens import Lens, Projection, Refs
+from syncd.model.kinds import Side
+from syncd.model.lens import Lens, Refs
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Side
+from syncd.model.projections import Projection
 from syncd.model.writes import Verb
 from syncd.reconciler.explain import show, words
 from syncd.reconciler.plan import Operation

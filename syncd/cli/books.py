@@ -135,14 +135,19 @@ def _answer(resolution: str, help_text: str) -> click.Command:
     """One command per answer. The answer is an instruction: the next cycle reads it and acts."""
 
     @click.argument("numbers", type=int, nargs=-1, required=True, metavar="NUMBER...")
+    @click.option("--shown", default="", metavar="STAMP", help="Only if the record still is as `held show` showed it.")
     @options.config_option
     @options.company_option
-    def answer(numbers: tuple[int, ...], config_path: Path, company: str | None) -> int:
+    def answer(numbers: tuple[int, ...], shown: str, config_path: Path, company: str | None) -> int:
+        from syncd.cli import reports
+
+        if shown and len(set(numbers)) > 1:
+            raise click.UsageError("--shown is about one record: give one number.")
         with _state(config_path) as opened:
             records = [_find(opened, company, number) for number in dict.fromkeys(numbers)]
             for record in records:
-                opened.store.resolve_held(record.company, record.id, resolution, options.actor())
-                click.echo(f"{record.id}: {resolution} is noted; the next cycle acts on it.")
+                opened.store.resolve_held(record.company, record.id, resolution, options.actor(), shown)
+                click.echo(reports.answered_text(record, resolution))
         return EXIT_OK
 
     example = f"\b\nExample:\n  syncd held {resolution} 7\n"

@@ -82,12 +82,12 @@ def connect(**given: Any) -> int:
 
 
 def _approve(opened: Session, company: CompanyConfig, given: dict[str, Any]) -> Tokens:
-    from syncd.qbo import auth
+    from syncd.qbo import consent
     from syncd.state.values import Tokens
 
-    state = auth.new_state()
+    state = consent.new_state()
     redirect_uri = given["redirect_uri"] or f"http://localhost:{given['port']}{_PATH}"
-    url = auth.authorize_url(company.qbo, redirect_uri=redirect_uri, state=state)
+    url = consent.authorize_url(company.qbo, redirect_uri=redirect_uri, state=state)
     answer = _Answer(state, company.qbo.realm_id)
     if given["redirect_uri"]:
         _show(url, given["no_browser"])
@@ -98,7 +98,7 @@ def _approve(opened: Session, company: CompanyConfig, given: dict[str, Any]) -> 
             if not answer.came.wait(given["timeout_seconds"]):
                 raise ReconnectNeeded("Nobody approved in time.", remedy="Start `syncd connect` again.")
     code = answer.code()
-    got = auth.exchange_code(company.qbo, opened.clock, code=code, redirect_uri=redirect_uri)
+    got = consent.exchange_code(company.qbo, opened.clock, code=code, redirect_uri=redirect_uri)
     return Tokens(
         realm_id=company.qbo.realm_id,
         environment=company.qbo.environment,
@@ -233,10 +233,10 @@ def _facts(opened: Session, company: CompanyConfig, tokens: Tokens) -> BooksFact
 
 
 def _give_back(opened: Session, company: CompanyConfig, tokens: Tokens) -> None:
-    from syncd.qbo import auth
+    from syncd.qbo import consent
 
     try:
-        auth.revoke(company.qbo, opened.clock, token=tokens.refresh_token)
+        consent.revoke(company.qbo, opened.clock, token=tokens.refresh_token)
         click.echo("Nothing was stored; the grant was given back.", err=True)
     except QboUnavailable as error:
         click.echo(f"Nothing was stored, but the grant could not be given back: {error}", err=True)

@@ -65,7 +65,7 @@ Examples:
 def show(kind: str, record_id: str, config_path: Path, company: str | None, as_json: bool) -> int:
     """Everything that was done to one record, by its id on either side: when, by whom, why, before and after."""
     from syncd.cli import reports
-    from syncd.model.records import Kind
+    from syncd.model.kinds import Kind
 
     with session(config_path, threading.Event(), read_only=True) as opened:
         found = {
@@ -221,7 +221,7 @@ def _day(moment: datetime | None) -> datetime | None:
 def _exported(
     store: Store, companies: list[str], kind: str | None, since: datetime | None, until: datetime | None
 ) -> Iterator[dict[str, str]]:
-    from syncd.model.records import Kind
+    from syncd.model.kinds import Kind
 
     for name in companies:
         lines = store.history_lines(name, kind=Kind(kind) if kind else None, since=since, until=until)

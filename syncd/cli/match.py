@@ -98,7 +98,7 @@ def _take(parts: Parts, action: str, given: dict[str, Any], *, storing: bool) ->
 def _decide(parts: Parts, facts: BooksFacts, action: str, given: dict[str, Any]) -> Decided:
     from syncd import matchfile
     from syncd.linking import Decider
-    from syncd.model.records import Kind
+    from syncd.model.kinds import Kind
     from syncd.rematching import Corrector
 
     if action == "in":
@@ -123,7 +123,7 @@ def _report(parts: Parts, given: dict[str, Any], decided: Decided) -> int:
 
 def _list(opened: Session, company: str, given: dict[str, Any]) -> int:
     from syncd.cli import matches
-    from syncd.model.records import Kind
+    from syncd.model.kinds import Kind
     from syncd.model.spec import SPECS
 
     kinds = [Kind(given["kind"])] if given["kind"] else list(SPECS)

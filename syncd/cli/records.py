@@ -34,7 +34,7 @@ def records(kind: str | None, state: str | None, config_path: Path, company: str
     behind, left alone, unusable, or not linked. Writes nothing, and asks QuickBooks nothing."""
     from syncd import recordlist
     from syncd.cli import render
-    from syncd.model.records import Kind
+    from syncd.model.kinds import Kind
 
     kinds = frozenset({Kind(kind)}) if kind else frozenset()
     rows = []

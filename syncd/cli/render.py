@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.spec import ORDER, SPECS
 from syncd.model.values import Canonical, round_money
 from syncd.model.writes import STATE_VERBS, Verb

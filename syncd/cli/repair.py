@@ -50,7 +50,7 @@ def push(**given: Any) -> int:
 
 @interruptible
 def _push(given: dict[str, Any], *, stop: threading.Event | None = None) -> int:
-    from syncd.model.records import Kind
+    from syncd.model.kinds import Kind
     from syncd.report import CycleRequest
 
     with session(given["config_path"], stop or threading.Event(), read_only=given["dry_run"]) as opened:
@@ -94,7 +94,7 @@ def reload_record(**given: Any) -> int:
 
 @interruptible
 def _reload(given: dict[str, Any], *, stop: threading.Event | None = None) -> int:
-    from syncd.model.records import Kind
+    from syncd.model.kinds import Kind
 
     with session(given["config_path"], stop or threading.Event(), read_only=given["dry_run"]) as opened:
         company = opened.one(given["company"], "A record is reloaded for one company")

@@ -11,7 +11,7 @@ import msgspec
 
 from syncd.cli import render
 from syncd.grant import Ending
-from syncd.model.records import Side
+from syncd.model.kinds import Side
 from syncd.model.spec import SPECS
 from syncd.owing import Owed
 from syncd.qbo.auth import ENDED_BY
@@ -319,19 +319,34 @@ def held_text(held: Held) -> str:
     lines.append(f"  source id {held.source_id or '(none)'}, QuickBooks id {held.qbo_id or '(none)'}")
     lines.append(render.wrapped(held.reason, 2))
     lines.extend(render.wrapped(f"{p.code}: {p.text} {p.remedy}".strip(), 2) for p in held.problems)
-    views = {"source": held.source_value, "QuickBooks": held.qbo_value, "agreed": held.base_value}
-    if values := render.values_text(held.kind, {name: view for name, view in views.items() if view}):
+    if values := _views(held):
         lines.append(values)
     if held.resolution:
         lines.append(f"  decided: {held.resolution}; the next cycle acts on it")
-    lines.extend(f"  syncd held {action} {held.id}" for action in held.actions)
+    lines.extend(f"  syncd held {action} {held.id} --shown {held.stamp}" for action in held.actions)
     return "\n".join(lines)
+
+
+def _views(held: Held) -> str:
+    """What both sides say and what was agreed, field by field, where they differ."""
+    views = {"source": held.source_value, "QuickBooks": held.qbo_value, "agreed": held.base_value}
+    return render.values_text(held.kind, {name: view for name, view in views.items() if view})
+
+
+def answered_text(held: Held, resolution: str) -> str:
+    """What was answered, and about what: the answer stands for these values alone."""
+    name = render.plain(held.label) or held.source_id or f"qbo:{held.qbo_id}"
+    said = f"{held.id}: {resolution} is noted for {held.kind} {name}; the next cycle acts on it."
+    values = _views(held) if resolution.startswith("accept-") else ""
+    if not values:
+        return said
+    return f"{said} Should either side change before, it is asked again. It is about:\n{values}"
 
 
 def held_json(held: Held) -> dict[str, Any]:
     """The same facts as ``held_text``."""
     row: dict[str, Any] = msgspec.to_builtins(held)
-    return row
+    return row | {"stamp": held.stamp}
 
 
 def history_text(events: Sequence[HistoryEvent]) -> str:

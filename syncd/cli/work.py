@@ -131,7 +131,7 @@ def _audit(given: dict[str, Any], *, stop: threading.Event | None = None) -> int
 
 def request_of(given: dict[str, Any]) -> CycleRequest:
     """What a command with these options asks of a run."""
-    from syncd.model.records import Kind, Side
+    from syncd.model.kinds import Kind, Side
     from syncd.report import CycleRequest
 
     def counted(values: Iterable[tuple[str, str, int]]) -> dict[tuple[Side, Kind], int]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from syncd.demo.samples import Row, Sample
 from syncd.demo.stage import Scenery, Stage
 from syncd.demo.telling import Telling
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleReport, CycleRequest
 from syncd.sources.sql import layout
 

@@ -7,40 +7,23 @@ tolerance. Projections are dictionaries of canonical text, which makes them base
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from syncd.model import values
+from syncd.model.contacts import addresses, postal
 from syncd.model.facts import BooksFacts, Settings
-from syncd.model.records import (
-    UNSET,
-    Address,
-    Allocation,
-    Attachment,
-    Bill,
-    BillLine,
-    Bought,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Estimate,
-    Form,
-    Invoice,
-    Kind,
-    Line,
-    Named,
-    Payment,
-    Project,
-    Purchase,
-    PurchaseOrder,
-    Record,
-    State,
-    Vendor,
-)
+from syncd.model.kinds import Kind, State
+from syncd.model.projections import Projection
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Form, Invoice, Line
+from syncd.model.records.lists import Client, Named, Project, Vendor
+from syncd.model.records.payments import Allocation, CreditApplication, Payment
+from syncd.model.records.purchases import Bill, BillLine, Bought, Purchase, PurchaseOrder
 from syncd.model.references import (
     billed_to,
     bought_item_key,
@@ -64,17 +47,9 @@ from syncd.model.spec import (
 )
 from syncd.model.values import Canonical
 
-Projection = dict[str, Canonical]
 Refs = Callable[[Kind, str], str]
 """Turns an id of the source into the id that QBO knows the record by; ``pending`` ids stand for records to come."""
-
-SOMETIMES = frozenset({"by_mark", "digest", "expenses", "paid", "reimbursed", "tax_rate", "transaction_number"})
-"""Fields that a projection has only where its side tells them."""
-AMOUNT_COLUMN = 4
-"""Place of the amount in a projected line, of whatever kind."""
 ZERO = Decimal(0)
-_DIGITS = re.compile(r"\d+")
-_WORDS = re.compile(r"\w+", re.UNICODE)
 
 
 def _same(_kind: Kind, reference: str) -> str:
@@ -217,7 +192,7 @@ class Lens:
         if isinstance(record.transaction_number, str):
             full["transaction_number"] = values.text(record.transaction_number)
         elif refs is None:
-            full["transaction_number"] = transaction_number(_text(record.number))
+            full["transaction_number"] = values.transaction_number(_text(record.number))
         return full
 
     def _lines(
@@ -397,36 +372,3 @@ def _text(value: str | UnsetType) -> str:
 
 def _description(line: Line, held: bool) -> str:
     return values.cut(_text(line.description), DESCRIPTION_LIMIT) if held else ""
-
-
-def addresses(emails: str | UnsetType, limit: int) -> str:
-    """A list of e-mail addresses as QBO would hold it: whole ones dropped from the end until it fits (C-R13)."""
-    return ",".join(kept_addresses(emails, limit)[0])
-
-
-def kept_addresses(emails: str | UnsetType, limit: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The addresses that fit into a field of so many characters, and those that have to be left out."""
-    every = tuple(values.addresses(emails)) if isinstance(emails, str) else ()
-    count = len(every)
-    while count and len(",".join(every[:count])) > limit:
-        count -= 1
-    return every[:count], every[count:]
-
-
-def postal(address: Address | UnsetType) -> str:
-    """What an address says, whatever its layout: QBO decides how it is divided into lines (R-11, C-R14)."""
-    if not isinstance(address, Address):
-        return ""
-    parts = (*address.lines, address.city, address.region, address.postal_code, address.country)
-    return " ".join(word for part in parts for word in _WORDS.findall(values.text(part)))
-
-
-def transaction_number(number: str) -> str:
-    """The numeric part of a document number: its last run of digits (R-28)."""
-    found = _DIGITS.findall(number)
-    return found[-1] if found else ""
-
-
-def differing(left: Projection, right: Projection) -> frozenset[str]:
-    """The fields in which two projections differ. A field that only one of them has is no difference."""
-    return frozenset(name for name in left.keys() & right.keys() if left[name] != right[name])

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from syncd.model import values
 from syncd.model.facts import Settings
-from syncd.model.records import (
-    Attachment,
-    Bill,
-    BillLine,
-    Category,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Estimate,
-    Expense,
-    Form,
-    Invoice,
-    Item,
-    Kind,
-    Line,
-    Named,
-    Payment,
-    PaymentMethod,
-    Project,
-    Purchase,
-    PurchaseOrder,
-    Record,
-    TaxCode,
-    Vendor,
-)
+from syncd.model.kinds import Kind
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Form, Invoice, Line
+from syncd.model.records.lists import Category, Client, Item, Named, PaymentMethod, Project, TaxCode, Vendor
+from syncd.model.records.payments import CreditApplication, Payment
+from syncd.model.records.purchases import Bill, BillLine, Expense, Purchase, PurchaseOrder
 from syncd.model.spec import DEFAULT_KEY, SPECS
+from syncd.model.values import Canonical
 
 _BY_NAME = "name:"
 _BY_ID = "id:"
+_KINDS = frozenset(kind.value for kind in Kind)
 ZERO = Decimal(0)
 
 Reference = tuple[Kind, str]
@@ -56,6 +40,19 @@ NAMED: Mapping[Kind, type[Any]] = {
 def pending(kind: Kind, source_id: str) -> str:
     """Stands for the QBO id of a record that does not exist in QBO yet."""
     return f"+{kind}:{source_id}"
+
+
+def settled(value: Canonical, resolve: Callable[[Kind, str], str]) -> Canonical:
+    """``value`` with the marks of records that were still to come to QBO (``pending``) replaced by what ``resolve``
+    says of them now."""
+    if isinstance(value, tuple):
+        return tuple(tuple(_settled(part, resolve) for part in row) for row in value)
+    return _settled(value, resolve)
+
+
+def _settled(reference: str, resolve: Callable[[Kind, str], str]) -> str:
+    kind, colon, source_id = reference[1:].partition(":") if is_pending(reference) else ("", "", "")
+    return resolve(Kind(kind), source_id) if colon and kind in _KINDS else reference
 
 
 def is_pending(reference: str) -> bool:

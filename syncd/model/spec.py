@@ -1,6 +1,6 @@
 """One table that says what a kind is made of: its fields, what it refers to, and its place in the order of work.
 
-Adding a kind adds a record in ``records.py``, a row here, a codec in ``qbo/``, a mapping in ``sources/`` and rows in
+Adding a kind adds a record in ``records/``, a row here, a codec in ``qbo/``, a mapping in ``sources/`` and rows in
 the profiles; the reconciler, the cycle and the executor read this table and know no kind by name.
 """
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 
 
 class KindSpec(msgspec.Struct, frozen=True):
@@ -28,7 +28,8 @@ class KindSpec(msgspec.Struct, frozen=True):
     ``optional``: what has no counterpart in QBO is left out there, and nothing waits for it. ``watched``: whether QBO's
     change feed is asked for it. ``siblings``: kinds that are the same entity in QBO. ``marks``: fields that are kept in
     agreement only where a profile says so. ``derived``: those of them that nobody writes to QBO, because there they
-    follow from other records (whether an invoice is paid).
+    follow from other records (whether an invoice is paid). ``filled``: fields that QBO fills in by itself where nothing
+    is sent: the customer's terms, addresses (entities.md 4.2).
     ``along``: it belongs to another
     record, goes to QBO only after that, and leaves QBO with it. ``alone``: each write of it travels by itself.
     """
@@ -50,11 +51,13 @@ class KindSpec(msgspec.Struct, frozen=True):
     siblings: tuple[Kind, ...] = ()
     marks: tuple[str, ...] = ()
     derived: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
     along: bool = False
     alone: bool = False
     plural: str = ""
 
 
+_FORM_FILLED = ("due_date", "bill_to", "emails", "cc_emails")
 _FORM_LINES = ("item", "description", "quantity", "rate", "amount", "taxable")
 
 _SPECS = (
@@ -108,6 +111,7 @@ _SPECS = (
         coupled=("lines", "discount", "tax", "tax_rate", "total"),
         dates=("issue_date",),
         fixed=("currency",),
+        filled=_FORM_FILLED,
         transaction=True,
         plural="estimates",
     ),
@@ -143,6 +147,7 @@ _SPECS = (
         voidable=True,
         marks=("sent", "paid"),
         derived=("paid",),
+        filled=_FORM_FILLED,
         plural="invoices",
     ),
     KindSpec(
@@ -169,6 +174,7 @@ _SPECS = (
         coupled=("lines", "tax", "tax_rate", "total"),
         dates=("issue_date",),
         fixed=("currency",),
+        filled=_FORM_FILLED,
         transaction=True,
         plural="credit notes",
     ),
@@ -280,6 +286,8 @@ ORDER: Mapping[Kind, int] = MappingProxyType({spec.kind: place for place, spec i
 
 NOTES_LIMIT = 1000
 """CustomerMemo (entities.md 1.6, R-10)."""
+EMAIL_LIMIT = 100
+"""PrimaryEmailAddr (entities.md 3.2)."""
 EMAILS_LIMIT = 100
 """BillEmail (entities.md 4.2, R-14)."""
 CC_EMAILS_LIMIT = 200

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
 from syncd.model.facts import Settings
-from syncd.model.records import UNSET, Form
+from syncd.model.records.forms import Form
 
 _ZERO = Decimal(0)
 

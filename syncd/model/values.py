@@ -30,6 +30,7 @@ AMOUNT_LIMIT = Decimal("9999999999.99")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TRAILING = re.compile(r"[ \t]+(?=\n|\Z)")
+_DIGITS = re.compile(r"\d+")
 
 
 def minor_digits(currency: str) -> int:
@@ -135,6 +136,12 @@ def name_key(value: str) -> str:
 def addresses(emails: str) -> tuple[str, ...]:
     """The single e-mail addresses of a list that is separated by commas or semicolons."""
     return tuple(part.strip() for part in re.split(r"[,;]", emails) if part.strip())
+
+
+def transaction_number(number: str) -> str:
+    """The numeric part of a document number: its last run of digits (R-28)."""
+    found = _DIGITS.findall(number)
+    return found[-1] if found else ""
 
 
 def has_control_characters(value: str) -> bool:

@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 
 
 class Verb(StrEnum):

@@ -8,7 +8,7 @@ Rows B-1 to B-46 of the behaviour sheet; readings C-B1 to C-B9 where rows clash.
 from __future__ import annotations
 
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side, State
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.writes import Verb
 from syncd.profiles import purchasing
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner, Policy

@@ -8,7 +8,7 @@ import msgspec
 
 from syncd.model.completeness import unmapped
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side, State
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.spec import SPECS, KindSpec
 from syncd.model.writes import Verb
 from syncd.profiles.updates import FOLLOWS, updated
@@ -147,7 +147,6 @@ def _written(spec: KindSpec, words: KindWords, settings: Settings) -> KindPolicy
         never_left=frozenset(words.never_left),
         own_numbers=spec.kind in FORMS and settings.numbering == "source",
         shows_link=words.shows_link,
-        keep_blanks=words.update == "careful" and not words.fills_blanks,
         asked_only=goes_out in {"when_asked", "never"},
         closes=words.source_closed is not None,
         asks=frozenset(words.asks),

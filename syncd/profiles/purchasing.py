@@ -6,7 +6,7 @@ Rows B-10, B-38 to B-46; readings C-B2 (an expense is overwritten) and C-B7 (pai
 from __future__ import annotations
 
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side, State
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from syncd.model.completeness import unmapped
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side, State
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner, Policy
 
@@ -110,7 +110,6 @@ def _invoice(settings: Settings) -> KindPolicy:
         verbs={Side.QBO: _WRITE | _REMOVE, Side.SOURCE: frozenset({Verb.UPDATE, Verb.WITHDRAW, Verb.VOID})},
         match_on=("number", "client", "issue_date", "total"),
         keep_qbo_edits=True,
-        keep_blanks=True,
         left_out=_ONLY_THERE,
         withdrawn=_ON_SOURCE_DELETE[settings.on_source_delete],
         ticked=Answer.DELETE_QBO,
@@ -135,7 +134,6 @@ def _estimate(settings: Settings) -> KindPolicy:
         verbs={Side.QBO: _WRITE | {Verb.DELETE}, Side.SOURCE: frozenset({Verb.UPDATE, Verb.WITHDRAW})},
         match_on=("number", "client", "issue_date", "total"),
         keep_qbo_edits=True,
-        keep_blanks=True,
         left_out=_ONLY_THERE,
         withdrawn=_ON_SOURCE_DELETE[settings.on_source_delete],
         ticked=Answer.DELETE_QBO,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side, State
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner, Policy
 

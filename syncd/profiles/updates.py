@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 from syncd.model.facts import UpdateWay
-from syncd.model.records import Side
+from syncd.model.kinds import Side
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner
 

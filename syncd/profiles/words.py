@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from syncd.model.records import Kind, State
+from syncd.model.kinds import Kind, State
 from syncd.model.spec import SPECS
 from syncd.profiles.said import said_of
 from syncd.profiles.updates import Update
@@ -44,9 +44,8 @@ class KindWords(_Words):
     changed it, or the same field of it, whatever ``update`` says. ``returned``: fields that QuickBooks decides and the
     source takes back. ``left_out``: fields that are not compared once a record is there. ``marks``: marks that are kept
     alike on both sides: what was sent, what is paid. ``never_left``: fields whose change in QuickBooks is held where
-    that of others is left there. ``fills_blanks``: what the source says for the first time is sent, although QuickBooks
-    holds something there; else that may be somebody's edit. ``asks``: fields whose change in the source waits for a
-    person. ``remedy``: what people are told to do about a change that is held.
+    that of others is left there. ``asks``: fields whose change in the source waits for a person. ``remedy``: what
+    people are told to do about a change that is held.
 
     Removals. ``source_withdrawn``, ``source_voided``, ``source_closed`` and ``source_removed``: what becomes of
     QuickBooks' record; ``qbo_removed`` and ``qbo_voided``: of the source's. ``source_removed_edited`` and
@@ -69,7 +68,6 @@ class KindWords(_Words):
     left_out: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     never_left: tuple[str, ...] = ()
-    fills_blanks: bool = False
     asks: tuple[str, ...] = ()
     remedy: str = Field(default="", max_length=400)
     source_withdrawn: Removed = "hold"

@@ -19,8 +19,9 @@ from syncd.clock import Clock
 from syncd.errors import QboUnavailable
 from syncd.metrics import Metrics
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present, Problem, Unknown
-from syncd.model.records import Kind, Record
+from syncd.model.records import Record
 from syncd.model.references import default_name
 from syncd.model.spec import SPECS
 from syncd.model.writes import Outcome, Verb, WireWrite

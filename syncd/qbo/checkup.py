@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from syncd.model.checks import NO_PURCHASE_ORDERS
+from syncd.model.checks.purchases import NO_PURCHASE_ORDERS
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Problem, Unknown
-from syncd.model.records import Client, Kind, Project, Record, Vendor
+from syncd.model.records import Record
+from syncd.model.records.lists import Client, Project, Vendor
 from syncd.model.writes import Refused
 from syncd.qbo.codec.parts import Resolver, Unencodable
 from syncd.qbo.finder import Found

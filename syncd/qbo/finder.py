@@ -14,20 +14,14 @@ import msgspec
 
 from syncd.errors import QboUnavailable
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present, Unknown
-from syncd.model.records import (
-    Attachment,
-    Bill,
-    CreditApplication,
-    Form,
-    Kind,
-    Named,
-    Party,
-    Payment,
-    Purchase,
-    PurchaseOrder,
-    Record,
-)
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import Form
+from syncd.model.records.lists import Named, Party
+from syncd.model.records.payments import CreditApplication, Payment
+from syncd.model.records.purchases import Bill, Purchase, PurchaseOrder
 from syncd.model.spec import REFERENCE_LIMIT
 from syncd.model.values import cut, name_key, text
 from syncd.model.writes import Refused

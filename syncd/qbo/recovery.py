@@ -12,8 +12,8 @@ from decimal import Decimal
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present, Unknown
-from syncd.model.records import Kind
 from syncd.model.values import text
 from syncd.model.writes import Verb, WireWrite
 from syncd.qbo import query, wire

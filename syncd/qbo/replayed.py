@@ -13,8 +13,8 @@ from datetime import datetime
 import msgspec
 
 from syncd.errors import QboError
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present, Unknown
-from syncd.model.records import Kind
 from syncd.model.writes import Conflict, Done, InDoubt, Outcome, Verb, WireWrite
 from syncd.qbo import wire
 from syncd.qbo.codec.parts import Times

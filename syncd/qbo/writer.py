@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from syncd.errors import QboError, QboThrottled, QboUnavailable
-from syncd.model.checks import NO_PURCHASE_ORDERS
+from syncd.model.checks.purchases import NO_PURCHASE_ORDERS
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import Kind, State
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, Verb, WireWrite
 from syncd.qbo import faults, uploads, wire
 from syncd.qbo.batches import TOO_LARGE, BatchSize

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from syncd.model.checks import unusable
-from syncd.model.lens import differing
+from syncd.model.checks.lists import unusable
+from syncd.model.kinds import Side
 from syncd.model.observations import Absent, Flawed, Problem
-from syncd.model.records import Side
+from syncd.model.projections import differing
 from syncd.model.references import amount_of, label
 from syncd.model.spec import DEFAULT_KEY
 from syncd.model.writes import Verb
@@ -50,8 +50,8 @@ class Answers(ToQbo, ToSource, Mail):
             return self._removed_after_all(case)
         if case in _EDITED and self._changed().isdisjoint(self._seen.differences):
             return Answer.REBASE  # an edit that made the two equal leaves nothing to write
-        said = BY_PERSON.get(self._entry.word, {}).get(case)
-        if said is not None and self._entry.asked in {"", case.value}:
+        said = BY_PERSON.get(self._word(), {}).get(case)
+        if said is not None:
             return said
         wished = self._wished(case)
         answer = wished if wished in ALLOWED[case] else DEFAULT[case]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from syncd.model.lens import AMOUNT_COLUMN, Projection, differing
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
+from syncd.model.projections import AMOUNT_COLUMN, Projection, differing
 from syncd.model.references import is_pending
 from syncd.model.spec import SPECS
 from syncd.model.values import Canonical

@@ -15,7 +15,8 @@ import msgspec
 
 from syncd.model import values
 from syncd.model.facts import Settings
-from syncd.model.records import Bill, BillLine, Expense, State
+from syncd.model.kinds import State
+from syncd.model.records.purchases import Bill, BillLine, Expense
 
 _DIGITS = 2
 _RUN = "run"

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.spec import SPECS
 from syncd.reconciler.policy import Answer, Case
 

@@ -12,8 +12,10 @@ from enum import StrEnum
 
 import msgspec
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Allocation, Invoice, Kind, Payment, Side
+from syncd.model.records.forms import Invoice
+from syncd.model.records.payments import Allocation, Payment
 from syncd.model.references import label
 from syncd.model.values import money, round_money
 from syncd.model.writes import Verb

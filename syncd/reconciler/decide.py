@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present, Unchanged
-from syncd.model.records import Kind
 from syncd.model.references import label, owner_of
 from syncd.model.spec import SPECS
 from syncd.reconciler.answers import Answers

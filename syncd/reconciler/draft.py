@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from syncd.model.kinds import Side
 from syncd.model.observations import Absent, Flawed, Present, Problem
-from syncd.model.records import Record, Side
-from syncd.model.references import label
+from syncd.model.projections import differing
+from syncd.model.records import Record
+from syncd.model.references import label, settled
 from syncd.model.spec import SPECS
+from syncd.model.values import Canonical
 from syncd.model.writes import EXTERNAL_ID, Verb
 from syncd.reconciler import explain
 from syncd.reconciler.cases import BY_PERSON
@@ -37,11 +40,31 @@ class Draft:
     def _owner(self, name: str) -> Owner:
         return self._policy.owners.get(name, self._policy.default_owner)
 
+    def _word(self) -> str:
+        """What a person answered to just this: the same case, and the same values on both sides. Else empty."""
+        fits = self._entry.asked in {"", self._seen.case.value} and self._as_shown()
+        return self._entry.word if fits else ""
+
     def _by_person(self) -> bool:
-        """Whether a person asked for this. A word for another case than this one is no answer to it any more; a word
-        on a frozen record (C51) approves what is planned for it."""
-        asked = {"", self._seen.case.value, Case.FROZEN.value}
-        return self._entry.word in BY_PERSON and self._entry.asked in asked
+        """Whether a person asked for this. A word on a frozen record (C51) approves what is planned for it."""
+        approved = self._entry.asked == Case.FROZEN and self._as_shown()
+        return (self._entry.word if approved else self._word()) in BY_PERSON
+
+    def _as_shown(self) -> bool:
+        """Whether both sides still hold what the person saw. That a record which it refers to has come to QBO since is
+        no difference."""
+        shown = self._entry.shown
+        if shown is None:
+            return True
+        if shown.qbo_id != self._qbo_id():
+            return False
+        sides = ((shown.source, self._seen.source), (shown.qbo, self._seen.qbo))
+        return all(bool(then) == bool(now) and self._alike(then, now) for then, now in sides)
+
+    def _alike(self, then: Projection, now: Projection) -> bool:
+        """Whether both say the same; rows in any order, for what they are sorted by may have come since."""
+        was = {name: _in_any_order(settled(value, self._planned.resolve)) for name, value in then.items()}
+        return not differing(was, {name: _in_any_order(value) for name, value in now.items()})
 
     def _label(self) -> str:
         """How a person knows the record."""
@@ -113,6 +136,8 @@ class Draft:
         wait: bool = False,
         heard: bool = False,
     ) -> None:
+        if self._entry.word in BY_PERSON and not self._as_shown():
+            reason += f". It changed after {self._entry.word} was answered, so that was not done: look again"
         base = self._operation(Side.STATE, Verb.HOLD, reason, record=self._seen.source_record)
         self._out.append(
             replaced(
@@ -173,6 +198,13 @@ class Draft:
             )
             self._planned.add(told)
 
+    def _qbo_id(self) -> str:
+        """QBO's id of the record: the linked one's, or the look-alike's; empty where there is none."""
+        partner, known = self._seen.partner, self._known
+        if partner is not None:
+            return partner.record.id
+        return known.qbo_id if known is not None else _id_of(self._entry.qbo)
+
     def _operation(
         self,
         side: Side,
@@ -192,9 +224,7 @@ class Draft:
         entry, known, partner = self._entry, self._known, self._seen.partner
         source_id = known.source_id if known is not None else _id_of(entry.source)
         if qbo_id is None:
-            qbo_id = (
-                partner.record.id if partner is not None else known.qbo_id if known is not None else _id_of(entry.qbo)
-            )
+            qbo_id = self._qbo_id()
         return Operation(
             id=f"{side}:{verb}:{self._kind}:{source_id or f'qbo-{qbo_id}'}",
             side=side,
@@ -223,6 +253,10 @@ class Draft:
 def replaced(operation: Operation, **parts: object) -> Operation:
     """The same operation with other parts."""
     return msgspec.structs.replace(operation, **parts)
+
+
+def _in_any_order(value: Canonical) -> Canonical:
+    return tuple(sorted(value)) if isinstance(value, tuple) else value
 
 
 def _id_of(observation: object) -> str:

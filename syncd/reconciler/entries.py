@@ -9,9 +9,9 @@ from typing import Literal
 import msgspec
 
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind, Side
 from syncd.model.lens import Lens
 from syncd.model.observations import Observation, Present
-from syncd.model.records import Kind, Side
 from syncd.model.values import Canonical
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Policy
@@ -34,13 +34,23 @@ class Known(msgspec.Struct, frozen=True):
     label: str = ""
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """What a person had before them who answered a hold: both sides as they were then, and QBO's id of the record
+    (empty where it had none)."""
+
+    source: Projection
+    qbo: Projection
+    qbo_id: str = ""
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One record to decide about.
 
     ``candidates`` are the records of QBO that carry the key of an unlinked record of the source (or, for a linked
     one, beside the linked one). ``in_doubt`` is true while the journal holds an open write for it. ``word`` is what a
     person answered to a hold: retry, accept-source, accept-qbo or ignore; or reload. ``asked`` is the case of that
-    hold: where the record is in another case by now, the word is no answer to it and is not heard (empty: not known).
+    hold, and ``shown`` what it showed: where the record is in another case by now, or holds something else, the word is
+    no answer to it and is not heard (empty and None: not known).
     ``claimed`` is QBO's id of an unlinked record, where the source or the settings say it: the candidate of that id is
     certain. ``undone``: what a run did with it was taken back, and nobody has said anything about it since.
     ``tried``: something was to be done with it before, and could not be. ``held_back``: why the source's record is more
@@ -57,6 +67,7 @@ class Entry(msgspec.Struct, frozen=True):
     in_doubt: bool = False
     word: str = ""
     asked: str = ""
+    shown: Shown | None = None
     claimed: str = ""
     undone: bool = False
     tried: bool = False

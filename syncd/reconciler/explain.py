@@ -6,8 +6,11 @@ from collections.abc import Iterable
 
 from deepdiff import DeepDiff
 
-from syncd.model.lens import Projection, kept_addresses
-from syncd.model.records import Kind, Payment, Record
+from syncd.model.contacts import kept_addresses
+from syncd.model.kinds import Kind
+from syncd.model.projections import Projection
+from syncd.model.records import Record
+from syncd.model.records.payments import Payment
 from syncd.model.spec import CC_EMAILS_LIMIT, EMAILS_LIMIT, NOTES_LIMIT, PAYMENT_NOTES_LIMIT, REFERENCE_LIMIT
 from syncd.model.values import Canonical, text
 from syncd.reconciler.plan import Change

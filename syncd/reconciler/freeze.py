@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from syncd.model.lens import Lens
-from syncd.model.records import Bill, CreditNote, Invoice, Project, Record
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Invoice
+from syncd.model.records.lists import Project
+from syncd.model.records.purchases import Bill
 from syncd.model.references import amount_of, dates_of
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb

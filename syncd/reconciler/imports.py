@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Client, CreditApplication, CreditNote, Kind, Payment, Record, State
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote
+from syncd.model.records.lists import Client
+from syncd.model.records.payments import CreditApplication, Payment
 from syncd.model.references import dates_of, qbo_references
 from syncd.reconciler.entries import Entry, View
 from syncd.reconciler.policy import Answer, Case, KindPolicy

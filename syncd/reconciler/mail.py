@@ -6,7 +6,7 @@ as mailed is not mailed again for the same request, and what nobody knows of is 
 
 from __future__ import annotations
 
-from syncd.model.records import Side
+from syncd.model.kinds import Side
 from syncd.model.writes import Verb
 from syncd.reconciler.draft import Draft, replaced
 from syncd.reconciler.plan import LeftOut

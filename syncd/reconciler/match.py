@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from syncd.model.lens import Projection
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Kind
+from syncd.model.projections import Projection
 from syncd.model.values import name_key
 
 _RECOGNISED_BY: Mapping[Kind, tuple[tuple[str, ...], ...]] = {

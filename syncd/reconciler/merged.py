@@ -5,8 +5,8 @@ QBO says nothing of it in its feeds; but the documents of the one that went belo
 
 from __future__ import annotations
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Kind
 from syncd.model.references import party
 from syncd.reconciler.entries import View
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import msgspec
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Problem
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 from syncd.model.values import Canonical
 from syncd.model.writes import STATE_VERBS, Verb
 

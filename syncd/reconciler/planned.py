@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Kind, Record, Side
+from syncd.model.records import Record
 from syncd.model.references import (
     file_row,
     is_name,

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET
 
-from syncd.model.records import UNSET, Kind, Record, Side, State
+from syncd.model.kinds import Kind, Side, State
+from syncd.model.records import Record
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 
@@ -106,13 +108,11 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     them. ``never_left``: fields of the source whose change in QBO is held even where others are recorded and left.
     ``own_numbers``: nothing goes out that QBO would number itself. ``only_names``: records of any other name are held,
     whatever QBO has (None: all names will do). ``shows_link``: the source is told QBO's id of what was matched, too.
-    ``keep_blanks``: with ``keep_qbo_edits``, what QBO holds where the source said nothing may be an edit as well (or a
-    default of QBO's: nobody can tell), and is not overwritten unasked. ``overwrites``: a change of the source puts
-    every field of it right in QBO, also what was changed there before and only recorded (B-41, C-B2). ``asked_only``: a
-    record goes out only when a person asks for that very record (O-10). ``when_asked``: the answers in place of
-    ``answers`` where a person did. ``closes``: a record that the source made inactive does not flow any more, as a
-    draft does not; made active again, it is in QBO, too. ``asks``: fields whose change in the source waits for a
-    person. ``remedy``: what to do about a change in the source that is held.
+    ``overwrites``: a change of the source puts every field of it right in QBO, also what was changed there before and
+    only recorded (B-41, C-B2). ``asked_only``: a record goes out only when a person asks for that very record (O-10).
+    ``when_asked``: the answers in place of ``answers`` where a person did. ``closes``: a record that the source made
+    inactive does not flow any more, as a draft does not; made active again, it is in QBO, too. ``asks``: fields whose
+    change in the source waits for a person. ``remedy``: what to do about a change in the source that is held.
     """
 
     flows: frozenset[State]
@@ -137,7 +137,6 @@ class KindPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     own_numbers: bool = False
     only_names: frozenset[str] | None = None
     shows_link: bool = False
-    keep_blanks: bool = False
     overwrites: bool = False
     asked_only: bool = False
     when_asked: Mapping[Case, Answer] = {}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.spec import SPECS
 from syncd.model.values import name_key, text
 from syncd.reconciler.scores import IDENTICAL, Paper, Score, Shortlist, doubted, names, papers

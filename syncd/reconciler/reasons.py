@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from syncd.model.kinds import State
 from syncd.model.observations import Present
-from syncd.model.records import (
-    Attachment,
-    Bill,
-    CreditApplication,
-    CreditNote,
-    Estimate,
-    Invoice,
-    Payment,
-    Project,
-    Purchase,
-    PurchaseOrder,
-    Record,
-    State,
-)
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Invoice
+from syncd.model.records.lists import Project
+from syncd.model.records.payments import CreditApplication, Payment
+from syncd.model.records.purchases import Bill, Purchase, PurchaseOrder
 from syncd.model.references import label
 from syncd.model.spec import SPECS
 from syncd.reconciler import explain

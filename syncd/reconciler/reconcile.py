@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Side
 from syncd.model.references import qbo_references, references
 from syncd.model.spec import ORDER, SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb

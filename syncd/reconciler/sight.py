@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from syncd.model.lens import Projection, differing
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Observation, Present, Unchanged, Unknown
-from syncd.model.records import Client, Kind, Project, Record, State, Vendor
+from syncd.model.projections import Projection, differing
+from syncd.model.records import Record
+from syncd.model.records.lists import Client, Project, Vendor
 from syncd.model.references import vouched_id
 from syncd.model.spec import SPECS
 from syncd.model.values import name_key

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from syncd.model.checks import problems as problems_of
-from syncd.model.lens import differing
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Present, Problem
-from syncd.model.records import UNSET, CreditNote, Invoice, Kind, Record, Side
+from syncd.model.projections import differing
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Invoice
 from syncd.model.references import party
 from syncd.model.spec import DEFAULT_KEY, NO_COUNTERPART
 from syncd.model.taxing import as_sent
@@ -61,7 +65,7 @@ class ToQbo(Marks):
 
     def _on_push(self) -> None:
         changed = self._seen.source_changed or self._seen.differences
-        if self._entry.word == "accept-source":
+        if self._word() == "accept-source":
             changed = self._seen.differences
         reason = f"the source changed {explain.words(changed)}"
         if self._policy.overwrites:
@@ -132,15 +136,17 @@ class ToQbo(Marks):
         return frozenset()
 
     def _would_overwrite(self, fields: frozenset[str], reason: str = "") -> bool:
-        """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. Where the
-        source said nothing until now, what QuickBooks has is its own default, and no edit.
+        """Hold where QuickBooks' own edits of these fields were left so far and would be overwritten now. What it holds
+        where the source said nothing until now may be an edit as well, or what it filled in: nobody can tell.
 
-        Where a person wants it to be as the source has it, money, dates and whose it is are asked about in any case."""
+        Where a person wants it to be as the source has it, money, dates and whose it is are asked about in any case,
+        and what QuickBooks may have filled in is not."""
         if not self._policy.keep_qbo_edits or self._by_person() or self._known is None:
             return False
         matters = {*self._spec.money_fields, *self._spec.decisive} & differing(self._seen.source, self._seen.qbo)
         decided = (name for name in fields if self._owner(name) is not Owner.KEEP)
-        theirs = frozenset(n for n in decided if self._policy.keep_blanks or self._known.source_base.get(n))
+        filled = self._spec.filled if self._entry.pushed else ()
+        theirs = frozenset(n for n in decided if n not in filled or self._known.source_base.get(n))
         left = (theirs | self._accepted()) & matters if self._entry.pushed else frozenset()
         kept = theirs | left if reason else left  # else nothing is to be sent
         if kept:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from syncd.model.records import CreditApplication, Kind, Payment, Record, Side
+from syncd.model.kinds import Kind, Side
+from syncd.model.records import Record
+from syncd.model.records.payments import CreditApplication, Payment
 from syncd.model.references import Reference, party, qbo_references
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb

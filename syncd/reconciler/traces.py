@@ -8,9 +8,11 @@ from decimal import Decimal
 import msgspec
 
 from syncd.model.facts import BooksFacts
-from syncd.model.lens import Lens, Projection
+from syncd.model.kinds import Kind, Side
+from syncd.model.lens import Lens
 from syncd.model.observations import Observation
-from syncd.model.records import Kind, Record, Side
+from syncd.model.projections import Projection
+from syncd.model.records import Record
 from syncd.model.references import ZERO
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import SideCapability, View

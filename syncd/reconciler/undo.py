@@ -11,9 +11,13 @@ from decimal import Decimal
 
 import msgspec
 
-from syncd.model.lens import Projection, differing
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Flawed, Present, Unknown
-from syncd.model.records import Bill, CreditApplication, CreditNote, Invoice, Kind, Payment, Record, Side
+from syncd.model.projections import Projection, differing
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Invoice
+from syncd.model.records.payments import CreditApplication, Payment
+from syncd.model.records.purchases import Bill
 from syncd.model.references import ZERO, dates_of
 from syncd.model.spec import ORDER, SPECS
 from syncd.model.writes import DESTRUCTIVE_VERBS, EXTERNAL_ID, Verb

@@ -8,20 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import UNSET
+
+from syncd.model.kinds import Kind
 from syncd.model.observations import Problem
-from syncd.model.records import (
-    UNSET,
-    Allocation,
-    CreditApplication,
-    CreditNote,
-    CreditUse,
-    Estimate,
-    Invoice,
-    Kind,
-    Line,
-    Payment,
-    Record,
-)
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Estimate, Invoice, Line
+from syncd.model.records.payments import Allocation, CreditApplication, CreditUse, Payment
 from syncd.model.references import amount_of, label
 from syncd.model.values import money, number, text
 from syncd.model.writes import Verb

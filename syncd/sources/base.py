@@ -7,8 +7,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Observation, Present, Problem
-from syncd.model.records import Kind
 from syncd.model.writes import Outcome, SourceWrite, Verb
 
 

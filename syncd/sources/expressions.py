@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -140,3 +140,21 @@ class ChildTable(Table):
 
     parent: StrictStr
     order: StrictStr | None = None
+
+
+class RecordTable(Table):
+    """A table whose rows are records, and what is known of each beside its fields."""
+
+    id: StrictStr
+    read_only: StrictBool = True
+    version: StrictStr | None = None
+    changed_unit: Literal["timestamp", "seconds", "milliseconds"] = "timestamp"
+    qbo_id: StrictStr | None = None
+    tombstones: Tombstones | None = None
+
+
+class DocumentTable(RecordTable):
+    """Where documents are. ``business_unit``: the column that ``business_units`` of the source is compared with
+    (R-115)."""
+
+    business_unit: StrictStr | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syncd.model.records import Line
+from syncd.model.records.forms import Line
 from syncd.model.values import text
 
 

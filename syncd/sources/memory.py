@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from syncd.errors import SourceUnavailable
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present, Problem
-from syncd.model.records import UNSET, Form, Kind, Line, Record, State, UnsetType
+from syncd.model.records import Record
+from syncd.model.records.forms import Form, Line
 from syncd.model.spec import SPECS
 from syncd.model.writes import EXTERNAL_ID, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.sources import whole

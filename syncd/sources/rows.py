@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
 
+from syncd.model.kinds import State
 from syncd.model.observations import Problem
-from syncd.model.records import Address, State
+from syncd.model.records.lists import Address
 from syncd.model.values import AMOUNT_LIMIT, decimal_of, has_control_characters, number
 
 _ISO_4217 = """

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, StrictStr, field_validator, model_validator
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sources.expressions import Strict
 from syncd.sources.kinds import SqlMapping
 

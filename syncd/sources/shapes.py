@@ -11,30 +11,13 @@ from typing import Any
 
 import msgspec
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Problem
-from syncd.model.records import (
-    Allocation,
-    Attachment,
-    BillLine,
-    Category,
-    Client,
-    CreditApplication,
-    CreditNote,
-    CreditUse,
-    Estimate,
-    Expense,
-    Invoice,
-    Item,
-    Kind,
-    Line,
-    Payment,
-    PaymentMethod,
-    Project,
-    PurchaseOrder,
-    State,
-    TaxCode,
-    Vendor,
-)
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Invoice, Line
+from syncd.model.records.lists import Category, Client, Item, PaymentMethod, Project, TaxCode, Vendor
+from syncd.model.records.payments import Allocation, CreditApplication, CreditUse, Payment
+from syncd.model.records.purchases import BillLine, Expense, PurchaseOrder
 from syncd.model.writes import Verb
 from syncd.sources import whole
 

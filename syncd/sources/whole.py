@@ -11,7 +11,8 @@ from decimal import Decimal
 from msgspec import UnsetType
 
 from syncd.model.observations import Problem
-from syncd.model.records import Allocation, CreditApplication, Estimate, Form, Invoice, Payment
+from syncd.model.records.forms import Estimate, Form, Invoice
+from syncd.model.records.payments import Allocation, CreditApplication, Payment
 from syncd.model.spec import LINE_LIMIT
 from syncd.model.values import minor_digits, round_money
 

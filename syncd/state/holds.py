@@ -15,8 +15,8 @@ import msgspec
 from sqlalchemy import Connection, Update, bindparam, delete, func, or_, select, update
 
 from syncd.errors import StateError
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Problem
-from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.state import codec, history, runs, tables
 from syncd.state.database import rows
@@ -143,7 +143,8 @@ def hold(connection: Connection, company: str, records: Sequence[Held], *, now: 
     """Hold records. A record that is held already keeps its row and its time; what is said of it is refreshed.
 
     A person's instruction from before this run began has been read by it, and is used up by holding again; one that
-    came in while it ran is left for the next.
+    came in while it ran is left for the next, with the row as that person saw it: it is an answer to that and nothing
+    else.
     """
     if not records:
         return
@@ -164,8 +165,11 @@ def hold(connection: Connection, company: str, records: Sequence[Held], *, now: 
             known.append({**new, "id": number})
             continue
         first, *others = same
-        if first["resolution_at"] is not None and began is not None and first["resolution_at"] < began:
+        answered = first["resolution_at"]
+        if answered is not None and began is not None and answered < began:
             said |= {"resolution": "", "resolution_actor": "", "resolution_at": None}
+        elif answered is not None:
+            said = {"source_id": said["source_id"]}
         for other in others:  # two rows turn out to be one record, now that both its ids are known
             closed = {"resolved_at": now, "resolution": other["resolution"] or CLEARED}
             connection.execute(update(held).where(held.c.id == other["id"]).values(closed))
@@ -237,8 +241,12 @@ class Holds(Part):
             row = connection.execute(asked).mappings().first()
         return None if row is None else _decoded(row)
 
-    def resolve_held(self, company: str, held_id: int, resolution: str, actor: str) -> None:
-        """Say what is to be done about a held record. It is an instruction: the next cycle reads it and acts."""
+    def resolve_held(self, company: str, held_id: int, resolution: str, actor: str, shown: str = "") -> None:
+        """Say what is to be done about a held record. It is an instruction: the next cycle reads it and acts.
+
+        ``shown``: the stamp of what the person saw (``Held.stamp``), where that is known. Raises ``StateError`` where
+        no such record is held, the word is not offered, or the record is not as it was shown any more.
+        """
         now = self._clock.now()
         with self._db.write() as connection:
             asked = select(held).where(held.c.company == company, held.c.id == held_id, held.c.resolved_at.is_(None))
@@ -247,6 +255,11 @@ class Holds(Part):
                 raise StateError(f"No record is held under number {held_id} in {company}.")
             record = _decoded(row)
             _check(record, resolution)
+            if shown not in {"", record.stamp}:
+                raise StateError(
+                    f"Record {held_id} is not as it was shown: it has changed since.",
+                    remedy=f"Look at it again: syncd held show {held_id}",
+                )
             said = {"resolution": resolution, "resolution_actor": codec.shown(actor), "resolution_at": now}
             connection.execute(update(held).where(held.c.id == held_id).values(said))
             event = HistoryEvent(

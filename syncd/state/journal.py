@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from syncd.errors import StateError
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import STATE_VERBS, Verb
 from syncd.state import codec, companies, leases, tables
 from syncd.state.database import rows

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, bindparam, exists, func, select, text, tuple_, update
 
 from syncd.errors import StateError
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.state import codec, tables
 from syncd.state.database import rows
 from syncd.state.part import Part

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, except_, func, select
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.state import codec, journal, runs, tables
 from syncd.state.part import Part
 from syncd.state.values import HistoryLine, JournalEntry, JournalState, Run

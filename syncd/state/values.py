@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Problem
-from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.reconciler.plan import Projection
 
@@ -130,6 +132,12 @@ class Held(msgspec.Struct, frozen=True):
     id: int = 0
     since: datetime | None = None
     resolution: str = ""
+
+    @property
+    def stamp(self) -> str:
+        """Eight letters and digits for what is shown: another case, or a value of either side, gives another one."""
+        shown = (self.case, sorted(self.source_value.items()), sorted(self.qbo_value.items()), self.qbo_id)
+        return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:8]
 
 
 class Dirty(msgspec.Struct, frozen=True):

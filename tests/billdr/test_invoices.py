@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import (
     answer,

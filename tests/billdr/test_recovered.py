@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleRequest
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, born, held

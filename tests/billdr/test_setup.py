@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from syncd.errors import ReconnectNeeded
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, bill, born, configure, customer, held_one, mutations, snapshot, syncd
 from tests.support.world import World, told

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import Json, at_rest, born, change, held, held_one, row, sales_lines, snapshot
 from tests.support.world import told

@@ -14,7 +14,7 @@ from command_world import SYNCD, Office, environment, syncd, write_config
 
 from syncd.cli import cli, options
 from syncd.errors import EXIT_CONFIG, EXIT_HALTED, EXIT_HELD, EXIT_OK, EXIT_UNEXPECTED
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.state.values import Held, Settlement
 from tests.support.world import World
 
@@ -165,15 +165,34 @@ def test_held_records_are_listed_shown_and_answered(office: Office) -> None:
     assert "Both sides changed the total." in listed.stdout
     shown = office("held", "show", number)
     assert re.search(r"source: +1\.00", shown.stdout)
-    assert office.json("held", "list")["held"][0]["id"] == number
+    (row,) = office.json("held", "list")["held"]
+    assert row["id"] == number
+    assert f"syncd held accept-qbo {number} --shown {row['stamp']}" in shown.stdout
     assert office("status").returncode == EXIT_HELD
     answered = office("held", "accept-qbo", number, SUDO_USER="grace")
     assert answered.returncode == EXIT_OK
-    assert "the next cycle acts on it" in answered.stdout
+    assert "accept-qbo is noted for invoice INV-1; the next cycle acts on it" in answered.stdout
+    assert re.search(r"source: +1\.00\n +QuickBooks: +2\.00", answered.stdout), "what the answer is about"
     assert office.world.store.instructions("acme") == {(Kind.INVOICE, "1", "9"): "accept-qbo"}
     (event,) = office.world.store.history("acme", Kind.INVOICE, "1")
     assert event.actor == "grace"
     assert "grace" in office("history", "invoice", "9").stdout
+
+
+def test_an_answer_to_what_is_not_shown_any_more_is_refused(office: Office) -> None:
+    number = hold(office.world, source_value={"total": "1.00"}, qbo_value={"total": "2.00"})
+    stamp = office.json("held", "show", number)["stamp"]
+    assert hold(office.world, source_value={"total": "1.00"}, qbo_value={"total": "3.00"}) == number
+    late = office("held", "accept-qbo", number, "--shown", stamp)
+    assert late.returncode == EXIT_UNEXPECTED
+    assert "it has changed since" in late.stderr
+    assert f"syncd held show {number}" in late.stderr
+    assert office.world.store.instructions("acme") == {}
+    both = office("held", "accept-qbo", number, number + 1, "--shown", stamp)
+    assert (both.returncode, "give one number" in both.stderr) == (EXIT_USAGE, True)
+    anew = office.json("held", "show", number)["stamp"]
+    assert office("held", "accept-qbo", number, "--shown", anew).returncode == EXIT_OK
+    assert office.world.store.instructions("acme") == {(Kind.INVOICE, "1", "9"): "accept-qbo"}
 
 
 def test_an_answer_that_is_not_allowed_is_refused(office: Office) -> None:

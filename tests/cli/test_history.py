@@ -11,7 +11,7 @@ import pytest
 from command_world import Office
 
 from syncd.errors import EXIT_OK, EXIT_UNEXPECTED
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.state.values import HistoryLine
 from tests.support.world import World
 

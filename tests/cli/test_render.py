@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.cli import render, reports
+from syncd.model.kinds import Kind, Side
 from syncd.model.observations import Problem
-from syncd.model.records import Kind, Side
 from syncd.model.writes import Verb
 from syncd.reconciler.plan import Brake, Change, Money, Operation, Plan
 from syncd.report import AuditReport, CycleReport, Difference

@@ -89,10 +89,6 @@ WRONG = {
         shop(invoice='update = "source_wins"\nnever_left = ["number"]'),
         "kind.invoice.never_left: found a list; expected no such word with update = 'source_wins': it is about careful",
     ),
-    "filled": (
-        shop(invoice="fills_blanks = true"),
-        "kind.invoice.fills_blanks: found true; expected no such word with update = 'manual': it is about careful",
-    ),
     "asked about what never goes out": (
         shop(invoice='update = "frozen"\nasks = ["client"]'),
         "kind.invoice.asks: found a list; expected no such word with update = 'frozen': no change of the source",

@@ -14,7 +14,7 @@ from syncd import profiles
 from syncd.config import CompanyConfig, load_config
 from syncd.errors import ConfigError
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side, State
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.writes import Verb
 from syncd.profiles.meaning import policy as meant
 from syncd.profiles.said import Said

@@ -14,7 +14,7 @@ import pytest
 
 from syncd import profilefile, profiles
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.profiles.meaning import policy as meant

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleReport
 from syncd.state.values import Held
 from tests.support.world import World

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.reconciler.worklist import CODE
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import change, configure, customer, held, receive, sales_line, syncd

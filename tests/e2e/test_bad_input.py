@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import at_rest, born, held, once, row
 from tests.support.world import World
 

@@ -9,7 +9,7 @@ import pytest
 
 from syncd.config import load_config
 from syncd.errors import ConfigError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, change, configure, held, held_one, once, row, sales_line
 from tests.support.world import SETTINGS, World

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from syncd.model.facts import Settings
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.credit_books import give
 from tests.e2e.helpers import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, born, held_one, row
 from tests.support.world import SETTINGS, World

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.credit_books import Books
 from tests.e2e.helpers import at_rest, held_one, money, once, row
 from tests.support.world import World

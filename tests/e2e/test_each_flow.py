@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, change, once, receive, row, snapshot
 from tests.e2e.owed import ON, pay

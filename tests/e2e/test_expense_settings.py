@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import Json, answer, at_rest, born, change, customer, held, held_one, once
 from tests.e2e.owed import EXACT, ON, TRAVEL, UNCATEGORIZED, bill_with, bills, ever_billed, lines, pay, said

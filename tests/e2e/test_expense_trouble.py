@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from syncd.errors import SyncdError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.qbo import transport
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, held, held_one, once

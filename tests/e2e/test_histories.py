@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.sandbox.server import RefusedError, RunningSandbox
 from tests.e2e.helpers import change, held, receive, sales_line, snapshot
 from tests.support.world import World

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sandbox.server import RunningSandbox
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import Json, at_rest, change, customer, held, held_one, lines_of, once, receive, row, sales_lines

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from syncd.executor import Executor
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, bill, born, customer, held_one, lines_of, money, once, row, sales_lines
 from tests.support.world import SETTINGS, World

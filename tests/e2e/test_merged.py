@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, configure, customer, held, held_one, lines_of, receive, syncd
 from tests.e2e.owed import ON

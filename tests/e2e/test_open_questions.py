@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import (
     at_rest,

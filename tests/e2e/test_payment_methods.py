@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import Json, at_rest, held, once, receive, row, sales_line
 from tests.support.world import SETTINGS, World

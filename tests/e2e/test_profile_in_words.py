@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncd.errors import StateError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleReport, CycleRequest
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, born, change, customer, held_one, money, row, snapshot

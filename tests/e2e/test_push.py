@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from syncd.errors import StateError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleRequest
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, born, change, configure, held, held_one, once, snapshot, syncd

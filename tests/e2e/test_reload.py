@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from syncd.errors import StateError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import (
     Json,
     at_rest,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syncd.errors import SourceError, SourceUnavailable
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.sources.sql import source as sql_source
 from tests.e2e.helpers import at_rest, born, held, once, row
 from tests.support.world import World

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, born, change, held, held_one, money, once, receive, row
 from tests.support.world import SETTINGS, World

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import at_rest, change, held
 from tests.support.world import SETTINGS, World

@@ -8,10 +8,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from syncd.model.facts import Settings
-from syncd.model.lens import Lens, Projection, differing
-from syncd.model.records import UNSET, Kind, Line, Record, State
+from syncd.model.kinds import Kind, State
+from syncd.model.lens import Lens
+from syncd.model.projections import Projection, differing
+from syncd.model.records import Record
+from syncd.model.records.forms import Line
 from syncd.model.references import item_key, label, pending, references
 from tests.reconciler.build import (
     FACTS,

@@ -9,7 +9,7 @@ import pytest
 
 from syncd import profiles
 from syncd.model.facts import Settings
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleReport, CycleRequest
 from tests.e2e.conftest import Make, make, sandbox
 from tests.support.world import World

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from syncd.errors import StateError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import (
     answer,
     at_rest,
@@ -187,6 +187,20 @@ def test_seen_apart_both_changes_are_kept_apart(world: World) -> None:
     answer(world, "accept-source", Kind.INVOICE)
     world.run()
     assert due(world) == ("2026-06-06", "2026-06-06")
+    at_rest(world)
+
+
+def test_what_an_accountant_wrote_where_the_source_said_nothing_is_not_overwritten_unasked(world: World) -> None:
+    copied(world)
+    change(world, "Invoice", world.one("Invoice"), CustomerMemo={"value": "Paid by the parent, see Maria"})
+    world.run()
+    world.sql("UPDATE invoice SET notes = 'Thank you'")
+    assert push(world, "INV-1").outcome == "held"
+    assert "QuickBooks holds notes of its own" in held_one(world, Kind.INVOICE).reason
+    assert world.one("Invoice")["CustomerMemo"]["value"] == "Paid by the parent, see Maria"
+    answer(world, "accept-source", Kind.INVOICE)
+    world.run()
+    assert world.one("Invoice")["CustomerMemo"]["value"] == "Thank you"
     at_rest(world)
 
 

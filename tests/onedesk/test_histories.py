@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 from syncd.errors import StateError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sandbox.server import RunningSandbox
 from tests.e2e.helpers import change, held, lines_of, money, receive, sales_line, snapshot
 from tests.onedesk.conftest import SETTINGS, push

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import (
     at_rest,
     customer,

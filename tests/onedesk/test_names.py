@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import answer, at_rest, born, change, configure, customer, held, held_one, sales_lines, syncd
 from tests.onedesk.conftest import SETTINGS, Make, push
 from tests.support.world import World

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from syncd.errors import StateError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleRequest
 from tests.e2e.helpers import at_rest, born, change, configure, customer, held, held_one, row, syncd
 from tests.onedesk.conftest import SETTINGS, Make, push

@@ -13,7 +13,7 @@ import pytest
 
 from syncd.clock import SystemClock
 from syncd.errors import SyncdError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.qbo import transport
 from syncd.report import CycleRequest
 from syncd.sandbox.server import RunningSandbox
@@ -255,7 +255,7 @@ def test_files_move_on_to_a_document_that_is_made_anew(world: World) -> None:
 def test_what_quickbooks_would_not_take_waits_before_anything_is_sent(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in ("syncd.model.checks", "syncd.attached"):
+    for place in ("syncd.model.checks.files", "syncd.attached"):
         monkeypatch.setattr(f"{place}.ATTACHMENT_LIMIT", 50)
     expense = spent(world, world.member("Hicks"), "1.00", "Nails")
     attached(world, "expense", expense, "large.pdf", b"x" * 51)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.qbo import transport
 from syncd.report import CycleRequest

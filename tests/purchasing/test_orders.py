@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from syncd.model.facts import Settings
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.qbo import transport
 from tests.e2e.conftest import Make
 from tests.e2e.helpers import answer, at_rest, change, customer, held, held_one, mutations

@@ -10,14 +10,15 @@ from typing import Any
 
 from qbo_world import Client as World
 
-from syncd.model import records
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Invoice, Kind, Line
+from syncd.model.records.forms import Invoice, Line
+from syncd.model.records.lists import Client
 from syncd.model.writes import Done, Outcome, Verb, WireWrite
 
 D = Decimal
 Companies = Callable[..., World]
-ACME = records.Client("c1", "Ácme & Söhne 'O'Brien' 株式会社")
+ACME = Client("c1", "Ácme & Söhne 'O'Brien' 株式会社")
 INVOICE = Invoice(
     id="i1",
     client="c1",

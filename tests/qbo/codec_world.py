@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Invoice, Kind, Line, Record
+from syncd.model.records import Record
+from syncd.model.records.forms import Invoice, Line
 from syncd.model.writes import Verb
 from syncd.qbo import wire
 from syncd.qbo.codec import CODECS, Reading, Wishes, encode

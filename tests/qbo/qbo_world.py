@@ -15,7 +15,7 @@ import msgspec
 from syncd.clock import Clock, SystemClock
 from syncd.metrics import Metrics
 from syncd.model.facts import Settings
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.qbo import Books, QboConfig
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "qbo" / "samples"

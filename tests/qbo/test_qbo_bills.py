@@ -9,11 +9,14 @@ import msgspec
 import pytest
 from books_world import Companies, D, again, created, now, present, send, write
 from codec_world import read, refs, sent, wishes
+from msgspec import UNSET
 from qbo_world import SAMPLES
 
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Unknown
-from syncd.model.records import UNSET, Bill, BillLine, Client, Kind, Vendor
+from syncd.model.records.lists import Client, Vendor
+from syncd.model.records.purchases import Bill, BillLine
 from syncd.model.writes import Conflict, Done, InDoubt, Refused, Verb
 from syncd.qbo import Unencodable, wire
 from syncd.sandbox.server import RunningSandbox

@@ -8,13 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 from books_world import ACME, INVOICE, Companies, D, again, created, now, present, send, write
+from msgspec import UNSET
 from qbo_world import Client as World
 
 from syncd.errors import QboError
-from syncd.model import records
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present, Unknown
-from syncd.model.records import UNSET, Allocation, Invoice, Item, Kind, Line, Payment, State
+from syncd.model.records.forms import Invoice, Line
+from syncd.model.records.lists import Client, Item
+from syncd.model.records.payments import Allocation, Payment
 from syncd.model.writes import Conflict, Done, InDoubt, Refused, Verb
 from syncd.qbo import Unencodable
 from syncd.sandbox.server import RunningSandbox
@@ -123,7 +126,7 @@ def test_client_invoice_payment_and_back(company: Companies) -> None:
     assert isinstance(void.record, Invoice)
     assert void.record.state is State.VOID
     resting = present(again(made, Kind.CLIENT, Verb.DEACTIVATE, now(made, Kind.CLIENT, known["c1"]), None, known))
-    assert isinstance(resting.record, records.Client)
+    assert isinstance(resting.record, Client)
     assert (resting.record.active, resting.record.name) == (False, ACME.name)
 
 
@@ -357,7 +360,7 @@ def test_deactivated_records_are_changes(company: Companies, sandbox: RunningSan
     since = now_at(sandbox, made) - timedelta(minutes=1)
     row = made.books.changes(since, (Kind.CLIENT,)).records[Kind.CLIENT][known["c1"]]
     assert isinstance(row, Present)
-    assert isinstance(row.record, records.Client)
+    assert isinstance(row.record, Client)
     assert not row.record.active
     assert known["c1"] in {each.record.id for each in made.books.scan(Kind.CLIENT) if isinstance(each, Present)}
 
@@ -392,14 +395,14 @@ def test_many_reads_go_in_batches(company: Companies, sandbox: RunningSandbox) -
 def test_names_are_found_however_they_are_written(company: Companies) -> None:
     made, known = company(), {}
     created(made, Kind.CLIENT, ACME, known)
-    back = records.Client("c2", "Back\\slash GmbH")
+    back = Client("c2", "Back\\slash GmbH")
     created(made, Kind.CLIENT, back, known)
-    resting = created(made, Kind.CLIENT, records.Client("c3", "Old Firm"), known)
+    resting = created(made, Kind.CLIENT, Client("c3", "Old Firm"), known)
     again(made, Kind.CLIENT, Verb.DEACTIVATE, resting, None, known)
     probes = [
-        records.Client("same", ACME.name.upper()),
-        records.Client("none", "Nobody"),
-        records.Client("old", "old  firm"),
+        Client("same", ACME.name.upper()),
+        Client("none", "Nobody"),
+        Client("old", "old  firm"),
     ]
     found = made.books.find(Kind.CLIENT, probes)
     assert [each.record.id for each in _rows(found["same"])] == [known["c1"]]

@@ -11,7 +11,11 @@ import pytest
 
 from syncd.model.checks import problems
 from syncd.model.facts import BooksFacts, Settings
-from syncd.model.records import Allocation, Client, Invoice, Item, Line, Payment, Record, State
+from syncd.model.kinds import State
+from syncd.model.records import Record
+from syncd.model.records.forms import Invoice, Line
+from syncd.model.records.lists import Client, Item
+from syncd.model.records.payments import Allocation, Payment
 
 D = Decimal
 FACTS = BooksFacts("1", "Acme", "US", "USD", sales_tax=True, close_date=date(2025, 12, 31))

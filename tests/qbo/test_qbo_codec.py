@@ -12,11 +12,15 @@ import pytest
 from codec_world import INVOICE, ROW, US, D, flaw, read, sent, wishes
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 from qbo_world import SAMPLES
 
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Flawed
-from syncd.model.records import UNSET, Address, Allocation, Client, CreditUse, Invoice, Item, Kind, Line, Payment, State
+from syncd.model.records.forms import Invoice, Line
+from syncd.model.records.lists import Address, Client, Item
+from syncd.model.records.payments import Allocation, CreditUse, Payment
 from syncd.model.writes import Verb
 from syncd.qbo import wire
 from syncd.qbo.codec import CODECS, Reading, Unencodable, encode

@@ -12,8 +12,10 @@ from codec_world import flaw, read, sent, wishes
 from qbo_world import SAMPLES
 from qbo_world import Client as World
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present, Unknown
-from syncd.model.records import Allocation, CreditApplication, CreditNote, CreditUse, Kind, Line, Payment, State
+from syncd.model.records.forms import CreditNote, Line
+from syncd.model.records.payments import Allocation, CreditApplication, CreditUse, Payment
 from syncd.model.references import is_plainly
 from syncd.model.writes import Done, InDoubt, Refused, Verb
 from syncd.qbo import Unencodable, wire

@@ -10,10 +10,13 @@ import pytest
 from books_world import ACME, Companies, D, again, created, now, present, send
 from books_world import INVOICE as PLAIN
 from codec_world import INVOICE, ROW, US, flaw, read, sent, wishes
+from msgspec import UNSET
 from qbo_world import Client as World
 
 from syncd.model.facts import Settings
-from syncd.model.records import UNSET, Address, CreditNote, Invoice, Kind, Line
+from syncd.model.kinds import Kind
+from syncd.model.records.forms import CreditNote, Invoice, Line
+from syncd.model.records.lists import Address
 from syncd.model.writes import Conflict, Done, Refused, Verb
 from syncd.qbo import Unencodable, wire
 from syncd.qbo.codec import Reading

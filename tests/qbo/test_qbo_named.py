@@ -13,8 +13,9 @@ from codec_world import flaw, read
 
 from syncd.clock import ManualClock
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Present, Unknown
-from syncd.model.records import Category, Client, Item, Kind, PaymentMethod, Project, TaxCode
+from syncd.model.records.lists import Category, Client, Item, PaymentMethod, Project, TaxCode
 from syncd.model.writes import Verb
 from syncd.qbo import Unencodable
 from syncd.qbo.codec import CODECS, Reading

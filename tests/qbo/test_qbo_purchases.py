@@ -12,7 +12,9 @@ from codec_world import D, flaw, read, sent, wishes
 from qbo_world import SAMPLES
 
 from syncd.model.facts import Settings
-from syncd.model.records import Attachment, BillLine, Kind, Purchase, PurchaseOrder, State
+from syncd.model.kinds import Kind, State
+from syncd.model.records.files import Attachment
+from syncd.model.records.purchases import BillLine, Purchase, PurchaseOrder
 from syncd.model.writes import Verb, WireWrite
 from syncd.qbo import Unencodable, uploads, wire
 from syncd.qbo.codec import CODECS, Reading

@@ -14,9 +14,10 @@ from qbo_world import Client, MemoryStore, Stub, grant, http
 
 from syncd.clock import ManualClock
 from syncd.errors import QboError, QboUnavailable, ReconnectNeeded, WrongCompany
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Present, Unknown
-from syncd.model.records import Client as Customer
-from syncd.model.records import Kind, Payment
+from syncd.model.records.lists import Client as Customer
+from syncd.model.records.payments import Payment
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Refused, Verb, WireWrite
 from syncd.qbo.transport import Call
 

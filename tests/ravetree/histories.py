@@ -18,7 +18,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sandbox.server import RefusedError
 from tests.ravetree.helpers import emailed, invoice
 from tests.support.histories import LIFTED

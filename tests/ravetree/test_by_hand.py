@@ -9,7 +9,7 @@ import pytest
 
 from syncd import recordlist
 from syncd.cli import records as command
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleRequest
 from tests.e2e.helpers import at_rest, configure, customer, held_one, once, receive, row, syncd
 from tests.ravetree.conftest import SETTINGS, Start

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import at_rest, born, change, customer, held, held_one, once, row
 from tests.ravetree.conftest import Start
 from tests.ravetree.helpers import invoice, settle

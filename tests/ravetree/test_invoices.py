@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import (
     answer,
     at_rest,
@@ -411,13 +411,17 @@ def test_a_mark_set_together_with_its_payment_is_no_question_at_any_moment(world
 
 @pytest.mark.behaviour("C-V3")
 def test_what_a_person_says_of_a_mark_is_about_the_mark_alone(world: World) -> None:
-    """What else people change meanwhile goes the way it always goes."""
+    """What else people change goes the way it always goes; and what changes after the answer is asked about anew."""
     made = invoice(world, world.client("Ada"), "INV-1", notes="first")
     settle(world)
     world.sql("UPDATE invoice SET paid = true WHERE id = :id", id=made)
     world.run()
     answer(world, "accept-qbo")
     world.sql("UPDATE invoice SET notes = 'second' WHERE id = :id", id=made)
+    world.run()
+    assert bool(row(world, "invoice", made)["paid"])
+    assert "accept-qbo takes the mark back" in held_one(world).reason
+    answer(world, "accept-qbo")
     settle(world)
     assert (row(world, "invoice", made)["notes"], bool(row(world, "invoice", made)["paid"])) == ("second", False)
     assert world.one("Invoice")["CustomerMemo"]["value"] == "second"

@@ -10,7 +10,7 @@ import pytest
 from syncd import profiles
 from syncd.config import load_config
 from syncd.errors import ReconnectNeeded
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import answer, at_rest, held, held_one, once
 from tests.ravetree.conftest import SETTINGS, Start
 from tests.ravetree.helpers import estimate, findings, invoice, items_of, settle

@@ -13,12 +13,17 @@ from typing import Any
 
 import msgspec
 from hypothesis import settings as hypothesis_settings
+from msgspec import UNSET
 
 from syncd import profiles
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.lens import Lens
 from syncd.model.observations import Absent, Observation, Present
-from syncd.model.records import UNSET, Allocation, Client, Invoice, Item, Kind, Line, Payment, Record, Side, State
+from syncd.model.records import Record
+from syncd.model.records.forms import Invoice, Line
+from syncd.model.records.lists import Client, Item
+from syncd.model.records.payments import Allocation, Payment
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import Entry, Known, Overrides, Rails, SideCapability, View
 from syncd.reconciler.plan import Operation, Plan

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from syncd import profiles
 from syncd.model.facts import Settings
-from syncd.model.records import State
+from syncd.model.kinds import State
 from syncd.model.spec import SPECS
 from syncd.reconciler.cases import ACTIONS, ALLOWED, DEFAULT
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Policy

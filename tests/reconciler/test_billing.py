@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.facts import Settings
-from syncd.model.records import Bill, Expense
+from syncd.model.records.purchases import Bill, Expense
 from syncd.reconciler.billing import Billed, bills_of
 from tests.reconciler.build import moderate
 

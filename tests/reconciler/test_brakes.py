@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from syncd.model.facts import Settings
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import DESTRUCTIVE_VERBS, Verb
 from syncd.reconciler.entries import Entry, Overrides, Rails
 from syncd.reconciler.guards import guard, removals_limit

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.reconciler.cases import ACTIONS, ALLOWED, BY_PERSON, DEFAULT, Memory, Seen, Sight, actions, classify
 from syncd.reconciler.policy import Answer, Case
 from tests.reconciler.build import RUDDR

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.observations import UNCHANGED, Absent, Flawed, Present, Problem, Unknown
-from syncd.model.records import Kind, Record, Side, State
+from syncd.model.records import Record
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import Known
 from syncd.reconciler.policy import Answer, Case, Owner

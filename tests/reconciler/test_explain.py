@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.reconciler.explain import changes, line_changes, show, words
 from tests.reconciler.build import invoice, lens, line, twin
 

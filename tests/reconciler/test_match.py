@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from syncd.model.lens import Projection
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Record
+from syncd.model.projections import Projection
+from syncd.model.records import Record
 from syncd.reconciler.match import Match, Shelf, match
 from tests.reconciler.build import (
     DAY,

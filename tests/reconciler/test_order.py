@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.reconciler.plan import Plan
 from syncd.reconciler.policy import Answer, Case
 from syncd.reconciler.reconcile import natural, waves

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent
-from syncd.model.records import UNSET, Kind, State
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Answer, Case
 from tests.reconciler.build import (

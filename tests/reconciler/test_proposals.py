@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.values import text
 from syncd.reconciler.proposals import MOST, UNKNOWN_OWNER, Entry, Row, Sheet, of_documents, of_lists
 from syncd.reconciler.scores import Paper

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
+from syncd.model.kinds import Kind, Side, State
 from syncd.model.observations import UNCHANGED, Unknown
-from syncd.model.records import UNSET, Kind, Side, State
 from syncd.model.writes import Verb
 from syncd.reconciler.entries import Entry
 from syncd.reconciler.plan import Operation

@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from syncd.model.facts import Settings
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import UNCHANGED, Flawed, Present, Problem, Unknown
-from syncd.model.records import Kind, State
 from syncd.model.writes import Verb
 from syncd.reconciler.cases import ALLOWED
 from syncd.reconciler.entries import Entry, View

@@ -23,7 +23,7 @@ from syncd.clock import SystemClock
 from syncd.engine import Engine
 from syncd.errors import SyncdError
 from syncd.metrics import Metrics
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import DESTRUCTIVE_VERBS
 from syncd.reconciler.policy import Answer, Case, Policy
 from syncd.report import CycleReport, CycleRequest

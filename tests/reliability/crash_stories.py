@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.reconciler.policy import Answer, Case
 from syncd.report import CycleRequest
 from tests.e2e.credit_books import applied

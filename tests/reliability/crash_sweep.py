@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from syncd import profiles
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sandbox.server import running_sandbox
 from tests.reliability.crash_boundaries import Boundary, distinct
 from tests.reliability.crash_stories import BILLS, STORIES, Story

@@ -21,7 +21,7 @@ from unittest import mock
 import msgspec
 import sqlalchemy as sa
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sandbox.server import Accountant, AdminError, RunningSandbox, running_sandbox
 from tests.e2e.credit_books import shares
 from tests.e2e.helpers import Json, at_rest, change, receive, sales_lines, snapshot

@@ -20,8 +20,8 @@ import msgspec
 
 from syncd.links import LinkBook
 from syncd.model.facts import BooksFacts
-from syncd.model.records import Kind
-from syncd.model.records import Side as SyncdSide
+from syncd.model.kinds import Kind
+from syncd.model.kinds import Side as SyncdSide
 from syncd.model.writes import Verb
 from syncd.outlook import look_out
 from syncd.reconciler.plan import Operation, Plan

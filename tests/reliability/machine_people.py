@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.sandbox.server import RefusedError
 from syncd.state.values import Intent

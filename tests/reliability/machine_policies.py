@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.reconciler.policy import Answer, Case, KindPolicy, Owner, Policy
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.lens import Lens
-from syncd.model.records import Kind
 from syncd.model.writes import Verb
 from syncd.qbo.books import Books
 from tests.reliability.crash_boundaries import swap

@@ -107,9 +107,9 @@ FAULTS: tuple[Fault, ...] = (
     # ---- the base
     Fault(
         "base from the request",
-        "syncd/settling.py",
-        "source, qbo = self._source_projection(operation), self._lens.qbo(kind, after.record)",
-        "source = qbo = self._source_projection(operation)",
+        "syncd/written.py",
+        "source, qbo = _source_projection(operation, lens, resolve), lens.qbo(kind, after.record)",
+        "source = qbo = _source_projection(operation, lens, resolve)",
         ("I7",),
         "the base says what was sent and not what is there: the next cycle undoes somebody's edit",
         rules="src_put src_edit run",
@@ -241,9 +241,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "amounts compared as floats",
-        "syncd/model/lens.py",
+        "syncd/model/projections.py",
         "return frozenset(name for name in left.keys() & right.keys() if left[name] != right[name])",
-        'near = lambda v: re.sub(r"\\d+(\\.\\d+)?", lambda m: f"{float(m[0]):.6g}", repr(v)); '
+        'near = lambda v: __import__("re").sub(r"\\d+(\\.\\d+)?", lambda m: f"{float(m[0]):.6g}", repr(v)); '
         "return frozenset(n for n in left.keys() & right.keys() if near(left[n]) != near(right[n]))",
         ("I3",),
         "a cent more on a large invoice is no difference",
@@ -252,7 +252,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "repeated lines dropped when comparing",
-        "syncd/model/lens.py",
+        "syncd/model/projections.py",
         "return frozenset(name for name in left.keys() & right.keys() if left[name] != right[name])",
         "once = lambda v: set(v) if isinstance(v, tuple) else v; "
         "return frozenset(n for n in left.keys() & right.keys() if once(left[n]) != once(right[n]))",

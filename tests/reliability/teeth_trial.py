@@ -16,8 +16,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
-from tests.reliability.machine import SyncMachine, setups
+from tests.reliability.machine import SyncMachine
 from tests.reliability.machine_broken import Broken
+from tests.reliability.machine_draws import setups
 from tests.reliability.machine_stage import Setup
 
 

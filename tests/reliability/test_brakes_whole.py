@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from syncd.errors import EXIT_CONFIG, EXIT_HALTED, EXIT_HELD, EXIT_OK, ConfigError, IdentityChanged
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.planfile import LIFETIME, load_plan, save_plan
 from syncd.reconciler.plan import Brake

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from tests.e2e.helpers import at_rest, born, change, held, held_one, mutations, once, receive, row, sales_lines
 from tests.support.world import World
 

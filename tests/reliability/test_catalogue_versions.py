@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.writes import Outcome, WireWrite
 from syncd.qbo.writer import Writer
 from syncd.sandbox.server import running_sandbox

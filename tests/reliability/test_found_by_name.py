@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Client, Kind
+from syncd.model.records.lists import Client
 from syncd.model.values import name_key
 from syncd.sandbox.server import RefusedError, running_sandbox
 from tests.support.world import World

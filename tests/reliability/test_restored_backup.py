@@ -24,7 +24,7 @@ from syncd import cycle, rebuilding, relinking, rematching
 from syncd.config import load_config
 from syncd.epoch import Noted, Witness, realm_of
 from syncd.errors import LeaseLost, StateError
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.report import CycleReport, CycleRequest
 from syncd.runner import CompanyRunner
 from syncd.state.values import Settlement

@@ -34,8 +34,8 @@ from syncd.clock import SystemClock
 from syncd.config import AppConfig, HttpConfig, setting_names
 from syncd.errors import QboUnavailable
 from syncd.model.facts import Settings
-from syncd.qbo.auth import revoke
 from syncd.qbo.books import Books
+from syncd.qbo.consent import revoke
 from syncd.qbo.settings import QboConfig, is_loopback
 from syncd.sandbox.server import RunningSandbox, running_sandbox
 from syncd.sources.ruddr.settings import RuddrSourceConfig

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from syncd.errors import StateError
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.reconciler.plan import Plan
 from syncd.report import CycleReport, CycleRequest

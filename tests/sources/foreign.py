@@ -6,8 +6,8 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Kind
 from syncd.sources.registry import open_source, source_config
 from tests.sources.worlds import SqlWorld
 

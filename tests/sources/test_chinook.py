@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Present
-from syncd.model.records import Client, Invoice, Kind, State
+from syncd.model.records.forms import Invoice
+from syncd.model.records.lists import Client
 from syncd.sources.base import Source
 from syncd.sources.registry import open_source, source_config
 

@@ -9,8 +9,8 @@ import pytest
 
 from syncd.clock import ManualClock
 from syncd.errors import SourceUnavailable
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import Kind
 from syncd.sources.base import SourceChanges
 from syncd.sources.ruddr.source import RuddrSource
 from syncd.sources.ruddr.survey import plan

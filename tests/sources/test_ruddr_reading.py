@@ -9,26 +9,12 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import (
-    Address,
-    Allocation,
-    Category,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Expense,
-    Invoice,
-    Item,
-    Kind,
-    Line,
-    Payment,
-    PaymentMethod,
-    Project,
-    State,
-    TaxCode,
-    Vendor,
-)
+from syncd.model.records.forms import CreditNote, Invoice, Line
+from syncd.model.records.lists import Address, Category, Client, Item, PaymentMethod, Project, TaxCode, Vendor
+from syncd.model.records.payments import Allocation, CreditApplication, Payment
+from syncd.model.records.purchases import Expense
 from syncd.sources.ruddr.source import RuddrSource
 from tests.support.ruddr_server import RuddrServer
 from tests.support.ruddr_source import MakeSource, clock, make_source, record, server, source, workspace

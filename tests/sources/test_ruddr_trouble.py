@@ -9,8 +9,8 @@ from pydantic import SecretStr, ValidationError
 
 from syncd.clock import ManualClock
 from syncd.errors import SourceError, SourceMisconfigured, SourceUnavailable
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Kind
 from syncd.sources.registry import open_source, source_config
 from syncd.sources.ruddr.settings import RuddrSourceConfig
 from syncd.sources.ruddr.source import RuddrSource

@@ -10,8 +10,12 @@ import msgspec
 import pytest
 
 from syncd.clock import ManualClock
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Present
-from syncd.model.records import Allocation, Client, Invoice, Kind, Line, Payment, Record
+from syncd.model.records import Record
+from syncd.model.records.forms import Invoice, Line
+from syncd.model.records.lists import Client
+from syncd.model.records.payments import Allocation, Payment
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.sources.ruddr.source import RuddrSource
 from tests.support.ruddr_server import Fault, RuddrServer

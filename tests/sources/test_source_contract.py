@@ -9,26 +9,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from syncd.errors import SourceUnavailable
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import (
-    UNSET,
-    Address,
-    Allocation,
-    Attachment,
-    BillLine,
-    Category,
-    CreditUse,
-    Invoice,
-    Item,
-    Kind,
-    PaymentMethod,
-    Project,
-    State,
-    TaxCode,
-    Vendor,
-)
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import Invoice
+from syncd.model.records.lists import Address, Category, Item, PaymentMethod, Project, TaxCode, Vendor
+from syncd.model.records.payments import Allocation, CreditUse
+from syncd.model.records.purchases import BillLine
 from syncd.model.spec import SPECS
 from syncd.model.writes import Conflict, Done, NotSent, Refused, SourceWrite, Verb
 from tests.sources.worlds import (

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from syncd.sources import expressions, kinds, settings
+from syncd.sources.kinds import files, forms, lists, payments, purchases
 from syncd.sources.registry import source_config
 from syncd.sources.sql import layout
 
@@ -20,7 +21,7 @@ WORDS = set(re.findall(r"`(\w+)`", PAGE)) | set(re.findall(r"(\w+) =", PAGE))
 def keys() -> set[str]:
     models = [
         model
-        for module in (expressions, kinds, settings)
+        for module in (expressions, kinds, lists, forms, payments, purchases, files, settings)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
     ]

@@ -14,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from syncd.errors import SourceMisconfigured, SourceUnavailable
-from syncd.model.records import Allocation, Kind
+from syncd.model.kinds import Kind
+from syncd.model.records.payments import Allocation
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Refused, SourceWrite, Verb
 from syncd.sources.registry import open_source, source_config
 from tests.sources.conftest import DIALECTS

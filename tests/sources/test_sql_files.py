@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from syncd.errors import SourceMisconfigured
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present, Problem
-from syncd.model.records import Attachment, Kind
+from syncd.model.records.files import Attachment
 from syncd.sources.base import FileStore, Measured
 from syncd.sources.registry import open_source, source_config
 from tests.sources.conftest import DIALECTS

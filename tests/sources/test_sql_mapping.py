@@ -10,10 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from syncd.errors import SourceMisconfigured
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed
-from syncd.model.records import UNSET, Address, Allocation, Kind, State
+from syncd.model.records.lists import Address
+from syncd.model.records.payments import Allocation
 from syncd.model.writes import Conflict, Done, Refused, SourceWrite, Verb
 from syncd.sources.registry import source_config
 from tests.sources.conftest import DIALECTS

@@ -10,23 +10,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from syncd.errors import SourceMisconfigured
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import (
-    UNSET,
-    Address,
-    Allocation,
-    CreditApplication,
-    CreditUse,
-    Expense,
-    Kind,
-    Payment,
-    Project,
-    State,
-    TaxCode,
-    Vendor,
-)
+from syncd.model.records.lists import Address, Project, TaxCode, Vendor
+from syncd.model.records.payments import Allocation, CreditApplication, CreditUse, Payment
+from syncd.model.records.purchases import Expense
 from syncd.model.writes import Done, SourceWrite, Verb
 from syncd.sources.registry import source_config
 from tests.sources.conftest import DIALECTS

@@ -11,9 +11,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Address, Allocation, CreditUse, Invoice, Kind, Line
+from syncd.model.records.forms import Invoice, Line
+from syncd.model.records.lists import Address
+from syncd.model.records.payments import Allocation, CreditUse
 from syncd.model.values import AMOUNT_LIMIT, has_control_characters
 from syncd.model.writes import Done, SourceWrite, Verb
 from syncd.sources import rows, whole

@@ -11,10 +11,14 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from msgspec import UNSET
 
 from syncd.errors import SourceMisconfigured
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed, Present
-from syncd.model.records import UNSET, Allocation, Attachment, Category, Kind, Project, State, Vendor
+from syncd.model.records.files import Attachment
+from syncd.model.records.lists import Category, Project, Vendor
+from syncd.model.records.payments import Allocation
 from syncd.model.spec import LINE_LIMIT
 from syncd.model.writes import Done, SourceWrite, Verb
 from syncd.sources.shapes import SHAPES

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.writes import Conflict, Done, Refused, SourceWrite, Verb
 from tests.sources.conftest import DIALECTS
 from tests.sources.test_sql_faults import engine_of, name_of, rename

@@ -9,26 +9,16 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from msgspec import UNSET
 
 from syncd.errors import SourceUnavailable
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Problem
-from syncd.model.records import (
-    UNSET,
-    Address,
-    BillLine,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Estimate,
-    Expense,
-    Invoice,
-    Kind,
-    Line,
-    Payment,
-    PurchaseOrder,
-    Record,
-    State,
-)
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Estimate, Invoice, Line
+from syncd.model.records.lists import Address, Client
+from syncd.model.records.payments import CreditApplication, Payment
+from syncd.model.records.purchases import BillLine, Expense, PurchaseOrder
 from syncd.sources.base import Source
 from syncd.sources.memory import MemorySource
 from syncd.sources.registry import open_source, source_config

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.state.store import Store
 from syncd.state.values import (

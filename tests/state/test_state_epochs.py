@@ -7,7 +7,7 @@ from state_world import COMPANY, REALM, event, intent, settled
 
 from syncd.clock import ManualClock
 from syncd.errors import LeaseLost, StateError
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.state.journal import request_id
 from syncd.state.store import Store

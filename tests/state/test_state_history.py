@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from state_world import BASE, COMPANY, NOW, event, execute, pinned, settled
 
 from syncd.clock import ManualClock
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.state import history, tables
 from syncd.state.store import Store

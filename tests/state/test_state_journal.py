@@ -12,7 +12,7 @@ from state_world import COMPANY, REALM, confirm, execute, intent, pinned, settle
 
 from syncd.clock import ManualClock
 from syncd.errors import LeaseLost, StateError
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from syncd.state import tables
 from syncd.state.journal import SlotBusy, request_id

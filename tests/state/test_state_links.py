@@ -9,7 +9,7 @@ from sqlalchemy import event
 from state_world import BASE, COMPANY, execute, intent, link, settled
 
 from syncd.errors import StateError
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.spec import SPECS
 from syncd.state import tables
 from syncd.state.store import Store

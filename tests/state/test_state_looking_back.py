@@ -7,7 +7,7 @@ from datetime import timedelta
 from state_world import BASE, COMPANY, NOW, confirm, event, held, intent, settled
 
 from syncd.clock import ManualClock
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.state.store import Store
 from syncd.state.values import UNDONE, JournalState, Lease, Link, LinkState
 

@@ -13,7 +13,7 @@ from state_world import BASE, COMPANY, KEY, NOW, REALM, answer, event, execute, 
 
 from syncd.clock import ManualClock
 from syncd.errors import StateError
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.state.store import Store
 from syncd.state.values import Cursors, Dirty, Lease
 

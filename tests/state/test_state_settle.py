@@ -9,8 +9,8 @@ from state_world import BASE, COMPANY, NOW, event, execute, held, intent, link, 
 
 from syncd.clock import ManualClock
 from syncd.errors import StateError
+from syncd.model.kinds import Kind
 from syncd.model.observations import Problem
-from syncd.model.records import Kind
 from syncd.state.store import Store
 from syncd.state.values import Cursors, Dirty, JournalOutcome, JournalState, Lease, Settlement
 

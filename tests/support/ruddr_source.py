@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from syncd.clock import ManualClock
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Record
+from syncd.model.records import Record
 from syncd.sources.registry import source_config
 from syncd.sources.ruddr.source import RuddrSource
 from tests.support.ruddr_server import KEY, RuddrServer

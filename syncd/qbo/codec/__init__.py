@@ -12,24 +12,14 @@ from typing import Any
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import (
-    Attachment,
-    Bill,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Estimate,
-    Invoice,
-    Item,
-    Kind,
-    Payment,
-    Project,
-    Purchase,
-    PurchaseOrder,
-    Record,
-    Vendor,
-)
+from syncd.model.records import Record
+from syncd.model.records.files import Attachment
+from syncd.model.records.forms import CreditNote, Estimate, Invoice
+from syncd.model.records.lists import Client, Item, Project, Vendor
+from syncd.model.records.payments import CreditApplication, Payment
+from syncd.model.records.purchases import Bill, Purchase, PurchaseOrder
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.qbo.codec import (

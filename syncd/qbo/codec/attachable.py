@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Attachment, Kind
+from syncd.model.records.files import Attachment
 from syncd.model.spec import CONTENT_TYPES
 from syncd.model.values import text
 from syncd.qbo.codec.parts import CannotReadError, Reading, Wishes, decode_with, identity_of, linked, refuse, whole

@@ -6,9 +6,11 @@ from datetime import date
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Bill, Kind
+from syncd.model.records.purchases import Bill
 from syncd.model.values import cut, text
 from syncd.qbo.codec.bought import BoughtLine, by_account, encoded
 from syncd.qbo.codec.currency import foreign_currency, moved

@@ -8,7 +8,9 @@ from decimal import Decimal
 import msgspec
 from msgspec import UNSET
 
-from syncd.model.records import BillLine, Bought, Category, Kind
+from syncd.model.kinds import Kind
+from syncd.model.records.lists import Category
+from syncd.model.records.purchases import BillLine, Bought
 from syncd.model.references import bought_item_key, category_key, claimed_id, mapped_name, project_key
 from syncd.model.spec import DESCRIPTION_LIMIT
 from syncd.model.values import cut, explains, round_money, text

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UnsetType
 
-from syncd.model.lens import kept_addresses
-from syncd.model.records import Address, UnsetType
+from syncd.model.contacts import kept_addresses
+from syncd.model.records.lists import Address
 from syncd.qbo.wire import Json
 
 _LINES = 5

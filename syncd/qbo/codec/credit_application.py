@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Allocation, CreditApplication, Kind, State
+from syncd.model.records.payments import Allocation, CreditApplication
 from syncd.model.references import billed_to
 from syncd.qbo.codec.currency import foreign_currency, moved
 from syncd.qbo.codec.parts import (

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeAlias
 
-from syncd.model.records import Address, CreditNote, Estimate, Form, Invoice, State, UnsetType
+from msgspec import UnsetType
+
+from syncd.model.kinds import State
+from syncd.model.records.forms import CreditNote, Estimate, Form, Invoice
+from syncd.model.records.lists import Address
 from syncd.model.references import billed_to
 from syncd.model.spec import CC_EMAILS_LIMIT, EMAILS_LIMIT, NOTES_LIMIT
 from syncd.model.taxing import as_sent

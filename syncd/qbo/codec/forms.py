@@ -6,11 +6,13 @@ from datetime import date
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from syncd.model.lens import transaction_number
+from syncd.model.kinds import State
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Address, CreditNote, Estimate, Invoice, Line, State, UnsetType
-from syncd.model.values import round_money
+from syncd.model.records.forms import CreditNote, Estimate, Invoice, Line
+from syncd.model.records.lists import Address
+from syncd.model.values import round_money, transaction_number
 from syncd.qbo.codec import lines
 from syncd.qbo.codec.contact import WireAddress, WireEmail, said
 from syncd.qbo.codec.parts import ZERO, CannotReadError, Memo, Reading, Ref, decode_with

@@ -9,7 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
-from syncd.model.records import CreditNote, Form, Item, Kind, Line
+from syncd.model.kinds import Kind
+from syncd.model.records.forms import CreditNote, Form, Line
+from syncd.model.records.lists import Item
 from syncd.model.references import claimed_id, is_text, item_key, mapped_name
 from syncd.model.spec import DESCRIPTION_LIMIT
 from syncd.model.values import cut, explains, round_money, text

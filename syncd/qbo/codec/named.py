@@ -7,9 +7,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Category, Item, Kind, PaymentMethod, Project, TaxCode
+from syncd.model.records.lists import Category, Item, PaymentMethod, Project, TaxCode
 from syncd.model.values import text
 from syncd.qbo.codec.parts import (
     CannotReadError,

@@ -11,8 +11,9 @@ import msgspec
 
 from syncd.errors import QboRefused
 from syncd.model.facts import BooksFacts, Settings
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present, Problem
-from syncd.model.records import Kind, Record
+from syncd.model.records import Record
 from syncd.model.spec import NO_COUNTERPART
 from syncd.qbo import wire
 from syncd.qbo.wire import Json, Raw

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET
 
-from syncd.model.checks import EMAIL_LIMIT
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Address, Client, Party, Vendor
+from syncd.model.records.lists import Address, Client, Party, Vendor
+from syncd.model.spec import EMAIL_LIMIT
 from syncd.model.values import text
 from syncd.qbo.codec.contact import WireAddress, WireEmail, address_body, filled, joined, said
 from syncd.qbo.codec.parts import (

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import msgspec
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Allocation, CreditUse, Kind, Payment, State
+from syncd.model.records.payments import Allocation, CreditUse, Payment
 from syncd.model.references import billed_to, method_key
 from syncd.model.spec import PAYMENT_NOTES_LIMIT, REFERENCE_LIMIT
 from syncd.model.values import cut, text

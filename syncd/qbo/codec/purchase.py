@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import msgspec
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Kind, Purchase, State
+from syncd.model.records.purchases import Purchase
 from syncd.model.values import cut, text
 from syncd.qbo.codec.bought import BoughtLine, by_account, encoded
 from syncd.qbo.codec.currency import code_of, foreign_currency, moved

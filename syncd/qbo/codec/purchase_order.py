@@ -6,9 +6,11 @@ from datetime import date
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import UNSET, Kind, PurchaseOrder
+from syncd.model.records.purchases import PurchaseOrder
 from syncd.model.spec import MEMO_LIMIT
 from syncd.model.values import cut, text
 from syncd.qbo.codec.bought import BoughtLine, by_item, encoded

@@ -6,7 +6,7 @@ memo), so lines and whole documents are put back from it, and not from the recor
 
 from __future__ import annotations
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.qbo.codec.lines import Detail, detail_of
 from syncd.qbo.codec.parts import Wishes
 from syncd.qbo.wire import Json

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from syncd.model.checks import tax_code_name
-from syncd.model.records import Form, Kind, Line
+from syncd.model.checks.forms import tax_code_name
+from syncd.model.kinds import Kind
+from syncd.model.records.forms import Form, Line
 from syncd.model.references import key_of
 from syncd.model.values import round_money
 from syncd.qbo import wire

@@ -12,7 +12,11 @@ from typing import Any, TypeAlias
 
 from msgspec import UNSET
 
-from syncd.model.records import Address, Client, CreditNote, Invoice, Kind, Line, Payment, Record
+from syncd.model.kinds import Kind
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Invoice, Line
+from syncd.model.records.lists import Address, Client
+from syncd.model.records.payments import Payment
 from syncd.model.values import addresses
 from syncd.sources.lines import matched
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.spec import SPECS
 from syncd.sources.base import KindCapability
 from syncd.sources.ruddr import bodies

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from syncd.errors import SourceMisconfigured, SourceUnavailable
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sources.base import Finding
 from syncd.sources.ruddr.http import Api, RefusedError
 from syncd.sources.ruddr.listing import PAGE

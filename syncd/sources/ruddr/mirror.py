@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import Kind
 from syncd.sources.base import SourceChanges
 from syncd.sources.ruddr.readers import Listed, Seen, TaxRate, number_of, rate_of
 from syncd.sources.ruddr.together import Together

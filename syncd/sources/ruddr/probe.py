@@ -14,7 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from syncd.clock import Clock
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.model.writes import Verb
 from syncd.sources.ruddr.http import Api, RefusedError
 from syncd.sources.ruddr.readers import LIST_OF

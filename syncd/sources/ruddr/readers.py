@@ -13,27 +13,13 @@ from typing import TypeAlias
 import msgspec
 from msgspec import UNSET
 
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Flawed, Present, Problem
-from syncd.model.records import (
-    Allocation,
-    Category,
-    Client,
-    CreditApplication,
-    CreditNote,
-    Expense,
-    Form,
-    Invoice,
-    Item,
-    Kind,
-    Line,
-    Payment,
-    PaymentMethod,
-    Project,
-    Record,
-    State,
-    TaxCode,
-    Vendor,
-)
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Form, Invoice, Line
+from syncd.model.records.lists import Category, Client, Item, PaymentMethod, Project, TaxCode, Vendor
+from syncd.model.records.payments import Allocation, CreditApplication, Payment
+from syncd.model.records.purchases import Expense
 from syncd.model.values import fingerprint
 from syncd.sources import rows, whole
 from syncd.sources.ruddr.http import Row

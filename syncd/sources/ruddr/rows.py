@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, UnsetType
 
 from syncd.model.observations import Problem
-from syncd.model.records import Address
+from syncd.model.records.lists import Address
 from syncd.sources import rows
 from syncd.sources.ruddr.http import Row
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictStr, field_validator, model_validator
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 
 API_URL = "https://www.ruddr.io/api/workspace"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from syncd.clock import Clock, SystemClock
 from syncd.errors import SourceMisconfigured, SourceUnavailable
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present, Problem
-from syncd.model.records import Kind
 from syncd.model.writes import Outcome, SourceWrite
 from syncd.sources.base import Finding, KindCapability, LoggedWrite, SourceChanges
 from syncd.sources.ruddr import checks

@@ -18,8 +18,9 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from syncd.errors import SourceUnavailable
+from syncd.model.kinds import Kind
 from syncd.model.observations import Present
-from syncd.model.records import Kind, Payment
+from syncd.model.records.payments import Payment
 from syncd.sources.ruddr import readers
 from syncd.sources.ruddr.http import Api, RefusedError, Row
 from syncd.sources.ruddr.listing import PAGE, Walk, starts_of, walk, walk_side_by_side

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import msgspec
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present
-from syncd.model.records import CreditNote, Invoice, Kind
+from syncd.model.records.forms import CreditNote, Invoice
 from syncd.sources import whole
 from syncd.sources.ruddr.readers import TaxRate, number_of
 

@@ -12,7 +12,9 @@ import msgspec
 
 from syncd.errors import SourceMisconfigured, SourceUnavailable
 from syncd.model.observations import Absent, Flawed, Present, Problem
-from syncd.model.records import CreditNote, Invoice, Payment, Record
+from syncd.model.records import Record
+from syncd.model.records.forms import CreditNote, Invoice
+from syncd.model.records.payments import Payment
 from syncd.model.writes import Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.sources import whole
 from syncd.sources.ruddr import bodies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncd.model.records import Kind, State
+from syncd.model.kinds import Kind, State
 from syncd.model.spec import SPECS
 from syncd.model.writes import Verb
 from syncd.sources.base import KindCapability

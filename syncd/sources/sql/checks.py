@@ -8,7 +8,7 @@ from typing import cast
 import sqlalchemy as sa
 
 from syncd.errors import SourceMisconfigured, SourceUnavailable
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sources.base import Finding, KindCapability
 from syncd.sources.kinds import SqlMapping
 from syncd.sources.settings import SqlSourceConfig

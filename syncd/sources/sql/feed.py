@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sources.sql.readers import KindReader
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from syncd.model.kinds import Kind
 from syncd.model.observations import Problem
-from syncd.model.records import Address, Kind
+from syncd.model.records.lists import Address
 from syncd.sources import rows
 from syncd.sources.expressions import AddressColumns, Expression
 from syncd.sources.rows import BadValueError

@@ -17,12 +17,12 @@ from typing import Any, BinaryIO
 import sqlalchemy as sa
 
 from syncd.errors import SourceMisconfigured
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present, Problem
-from syncd.model.records import Kind
 from syncd.sources import rows
 from syncd.sources.base import Measured
 from syncd.sources.expressions import Expression
-from syncd.sources.kinds import AttachmentTable
+from syncd.sources.kinds.files import AttachmentTable
 from syncd.sources.sql.pages import CHUNK, fetch, in_pages
 from syncd.sources.sql.readers import KindReader, matching
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from syncd.errors import SourceMisconfigured
-from syncd.model.records import Kind
+from syncd.model.kinds import Kind
 from syncd.sources.expressions import ChildTable
 from syncd.sources.kinds import KindTable, SqlMapping
 from syncd.sources.shapes import SHAPES, Part

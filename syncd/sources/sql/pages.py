@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from syncd.model.kinds import State
 from syncd.model.observations import Flawed, Present, Problem
-from syncd.model.records import Form, State
+from syncd.model.records.forms import Form
 from syncd.sources import rows, whole
 from syncd.sources.sql.readers import ChildReader, Children, Groups, KindReader, Row
 from syncd.sources.sql.tables import RAW

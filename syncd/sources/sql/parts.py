@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import UNSET
 
-from syncd.model.records import Line
+from syncd.model.records.forms import Line
 from syncd.sources.expressions import ChildTable, Expression
 from syncd.sources.lines import matched
 from syncd.sources.sql.capability import fields_of, is_column

@@ -13,8 +13,9 @@ import msgspec
 import sqlalchemy as sa
 
 from syncd.errors import SourceMisconfigured
+from syncd.model.kinds import Kind
 from syncd.model.observations import Flawed, Present, Problem
-from syncd.model.records import Kind, Record
+from syncd.model.records import Record
 from syncd.model.values import fingerprint
 from syncd.sources import rows
 from syncd.sources.rows import BadValueError

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from msgspec import UNSET
 
 from syncd.errors import SourceMisconfigured, SourceUnavailable
+from syncd.model.kinds import Kind
 from syncd.model.observations import Absent, Flawed, Present, Problem
-from syncd.model.records import Kind
 from syncd.model.spec import SPECS
 from syncd.model.values import fingerprint
 from syncd.model.writes import Outcome, SourceWrite

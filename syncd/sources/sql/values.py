@@ -10,7 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import UNSET
 
-from syncd.model.records import Address, Record, State
+from syncd.model.kinds import State
+from syncd.model.records import Record
+from syncd.model.records.lists import Address
 from syncd.model.writes import EXTERNAL_ID, SourceWrite
 from syncd.sources import rows
 from syncd.sources.expressions import AddressColumns, Expression

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from syncd.errors import SourceUnavailable
+from syncd.model.kinds import Kind, State
 from syncd.model.observations import Absent, Flawed
-from syncd.model.records import Kind, State
 from syncd.model.writes import EXTERNAL_ID, Conflict, Done, InDoubt, NotSent, Outcome, Refused, SourceWrite, Verb
 from syncd.sources import rows
 from syncd.sources.shapes import PARTS, SHAPES

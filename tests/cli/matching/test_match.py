@@ -10,7 +10,7 @@ from command_world import Office, write_config
 from match_desk import Desk, desk_line, matches
 
 from syncd.errors import EXIT_BUSY, EXIT_CONFIG, EXIT_OK
-from syncd.model.records import Kind, Side
+from syncd.model.kinds import Kind, Side
 from syncd.model.writes import Verb
 from tests.e2e.helpers import bill, change, customer, receive, snapshot
 from tests.support.world import World
