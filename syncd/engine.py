@@ -35,7 +35,7 @@ from syncd.payables import MADE, PayablesSource
 from syncd.planfile import FORMAT, PlanFile
 from syncd.ports import Progress
 from syncd.presenting import PresentedSource
-from syncd.pushing import pushable
+from syncd.pushing import pushable, withdraw
 from syncd.qbo.books import Books
 from syncd.reconciler.billing import Billed
 from syncd.reconciler.plan import Operation, Plan
@@ -167,6 +167,11 @@ class Engine:
         request = request or CycleRequest()
         wanted = pushable(self._parts, kind, name, mail=request.send)
         return self.reconcile(msgspec.structs.replace(request, push=wanted), progress)
+
+    def withdraw(self, kind: Kind, name: str, actor: str) -> str:
+        """Take back that a record was asked for; answers its id in the source. Raises ``StateError`` where it was
+        not. Starts no run: what was sent is sent."""
+        return withdraw(self._parts, kind, name, actor)
 
     def undo(self, run_id: str, request: CycleRequest, progress: Progress | None = None) -> CycleReport:
         """Take back what one run wrote, or with ``dry_run`` the plan of that. Raises ``StateError`` for a run that is

@@ -52,6 +52,21 @@ def pushable(parts: Parts, kind: Kind, name: str, *, mail: bool = False) -> froz
     return frozenset({(kind, record_id, link.qbo_id if link is not None else "")})
 
 
+def withdraw(parts: Parts, kind: Kind, name: str, actor: str) -> str:
+    """Take back that a record was asked for, by its number or name, or its id. Answers its id.
+
+    Raises ``StateError`` where it is not asked for, or nobody can tell which record is meant. What was done until now
+    stays done.
+    """
+    for record_id in (name, ""):
+        found = record_id or _find(parts, kind, name)
+        if parts.store.withdraw_ask(parts.company, kind, found, actor):
+            return found
+    raise StateError(
+        f"{kind.replace('_', ' ').capitalize()} {name} is not asked for.", remedy="See what is: syncd queue"
+    )
+
+
 def _take_up(parts: Parts, kind: Kind, record_id: str) -> str:
     held = (row.id for row in parts.store.held(parts.company) if (row.kind, row.source_id) == (kind, record_id))
     return next((f"syncd held retry {number}" for number in held), f"syncd match --unset {kind} {record_id}")

@@ -28,6 +28,7 @@ Examples:
   syncd push invoice INV-1042
   syncd push invoice INV-1042 --dry-run         show what that would send
   syncd push invoice INV-1042 --send            and have QuickBooks mail it
+  syncd push invoice INV-1042 --withdraw        take back that it was asked for
   syncd push client "Ada Ltd"
 """,
 )
@@ -37,15 +38,35 @@ Examples:
 @options.company_option
 @click.option("--send", is_flag=True, help="Have QuickBooks mail it, too (needs send_via_qbo).")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--withdraw", is_flag=True, help="Take back that it was asked for and is not done yet; sends nothing.")
 @options.json_option
 def push(**given: Any) -> int:
     """Send one record of the source to QuickBooks now, with what it needs there; or carry over what was changed in the
     source since it was sent. NAME is its number or name, or its id in the source.
 
     For what goes out only when it is asked for: what no rule sends by itself, what is older than the start date, what
-    was not ticked.
+    was not ticked. What is asked for stands until it is done, or withdrawn.
     """
+    if given.pop("withdraw"):
+        return _withdraw(given)
     return _push(given)
+
+
+def _withdraw(given: dict[str, Any]) -> int:
+    from syncd.cli import reports
+    from syncd.model.kinds import Kind
+
+    if given["send"] or given["dry_run"]:
+        raise click.UsageError("--withdraw goes with no other option: it sends nothing.")
+    with session(given["config_path"], threading.Event()) as opened:
+        company = opened.one(given["company"], "A record is withdrawn for one company")
+        with opened.engine(company) as engine:
+            record_id = engine.withdraw(Kind(given["kind"]), given["name"], options.actor())
+    if given["as_json"]:
+        click.echo(reports.dump({"withdrawn": {"kind": given["kind"], "source_id": record_id}}))
+    else:
+        click.echo(f"{given['kind'].replace('_', ' ').capitalize()} {given['name']} is not asked for any more.")
+    return EXIT_OK
 
 
 @interruptible

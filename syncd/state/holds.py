@@ -305,6 +305,31 @@ class Holds(Part):
         with self._db.read() as connection:
             return {codec.member(Kind, kind): n for kind, n in rows(connection, asked.group_by(held.c.kind))}
 
+    def withdraw_ask(self, company: str, kind: Kind, source_id: str, actor: str) -> str:
+        """Take back that a record was asked for, and have it looked at once more; what was asked, or an empty string
+        where nothing was. Where nobody knows whether it was mailed there is nothing left to take back."""
+        now = self._clock.now()
+        mine = (dirty.c.company == company, dirty.c.kind == kind.value, dirty.c.source_id == source_id)
+        open_ask = (*mine, dirty.c.asked.not_in(("", "unclear")))
+        with self._db.write() as connection:
+            row = connection.execute(select(dirty).where(*open_ask).with_for_update()).mappings().first()
+            if row is None:
+                return ""
+            connection.execute(update(dirty).where(*open_ask).values(asked="", not_before=now))
+            event = HistoryEvent(
+                kind=kind,
+                source_id=source_id,
+                qbo_id=row["qbo_id"],
+                side=Side.STATE,
+                verb=Verb.HOLD,
+                case="",
+                reason="a person took back what was asked for",
+                actor=actor,
+                result="withdrawn",
+            )
+            history.append(connection, self._db, company, [history.row_of(event, now=now, run_id="")])
+        return str(row["asked"])
+
     def dirty(self, company: str, now: datetime) -> list[Dirty]:
         """Records whose time to be looked at again has come."""
         due = or_(dirty.c.not_before.is_(None), dirty.c.not_before <= now)
