@@ -55,60 +55,43 @@ class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
     rate: Decimal | UnsetType = UNSET
 
 
-class Bill(msgspec.Struct, frozen=True, tag="bill", omit_defaults=True):
-    """What is owed to a vendor; QBO's Bill. ``total`` is the sum of the lines.
+class _Bought(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What bills, purchases and purchase orders have in common. ``total`` is the sum of the
+    lines."""
+
+    id: str
+    vendor: str
+    date: date
+    total: Decimal
+    lines: tuple[BillLine, ...]
+    state: State = State.LIVE
+    currency: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    external_id: str = ""
+
+
+class Bill(_Bought, frozen=True, tag="bill", omit_defaults=True):
+    """What is owed to a vendor; QBO's Bill.
 
     ``reimbursed``: paid in full, which is all that QBO tells back (R-103, R-104). ``balance`` is what is still open.
     """
 
-    id: str
-    vendor: str
-    date: date
-    total: Decimal
-    lines: tuple[BillLine, ...]
-    state: State = State.LIVE
-    currency: str | UnsetType = UNSET
-    notes: str | UnsetType = UNSET
     reimbursed: bool | UnsetType = UNSET
     balance: Decimal | UnsetType = UNSET
-    external_id: str = ""
 
 
-class Purchase(msgspec.Struct, frozen=True, tag="purchase", omit_defaults=True):
-    """Money that was spent already: what QBO calls an expense (entities.md 6.4, B-38). ``total`` is the sum of the
-    lines. ``vendor`` is empty where QBO's names nobody, or somebody who is no vendor. ``state``: a draft is not
-    approved. Which account paid is QBO's affair once it is there."""
-
-    id: str
-    vendor: str
-    date: date
-    total: Decimal
-    lines: tuple[BillLine, ...]
-    state: State = State.LIVE
-    currency: str | UnsetType = UNSET
-    notes: str | UnsetType = UNSET
-    external_id: str = ""
+class Purchase(_Bought, frozen=True, tag="purchase", omit_defaults=True):
+    """Money that was spent already: what QBO calls an expense (entities.md 6.4, B-38). ``vendor`` is empty where QBO's
+    names nobody, or somebody who is no vendor. ``state``: a draft is not approved. Which account paid is QBO's affair
+    once it is there."""
 
 
-Day: TypeAlias = date
-"""A date, where a member of the same name hides the type."""
+class PurchaseOrder(_Bought, frozen=True, tag="purchase_order", omit_defaults=True):
+    """What was ordered from a vendor, and posts nothing (entities.md 6.5, B-44). ``notes`` is the message to the
+    vendor."""
 
-
-class PurchaseOrder(msgspec.Struct, frozen=True, tag="purchase_order", omit_defaults=True):
-    """What was ordered from a vendor, and posts nothing (entities.md 6.5, B-44). ``total`` is the sum of the lines;
-    ``notes`` is the message to the vendor."""
-
-    id: str
-    vendor: str
-    date: date
-    total: Decimal
-    lines: tuple[BillLine, ...]
-    state: State = State.LIVE
     number: str | UnsetType = UNSET
-    due_date: Day | UnsetType = UNSET
-    currency: str | UnsetType = UNSET
-    notes: str | UnsetType = UNSET
-    external_id: str = ""
+    due_date: date | UnsetType = UNSET
 
 
 Bought: TypeAlias = Bill | Purchase | PurchaseOrder
