@@ -127,6 +127,7 @@ def test_but_not_while_it_is_paid(world: World, sent: int) -> None:
 
 
 @pytest.mark.behaviour("B-31", "C-B3")
+@pytest.mark.failure("F-3")
 def test_back_to_draft_and_deleted_by_hand_it_goes_out_anew(world: World, sent: int) -> None:
     state(world, sent, "draft")
     world.run()
@@ -205,6 +206,7 @@ def test_an_invoice_that_disappears_is_left_in_quickbooks(world: World, sent: in
 
 
 @pytest.mark.behaviour("B-13", "B-14")
+@pytest.mark.failure("F-87")
 def test_a_number_that_quickbooks_has_already_is_a_conflict(world: World) -> None:
     bill(world, customer(world, "Walk-in"), "001", ("10.00", "Sold"))
     world.invoice(world.client("Ada"), "001", ("60.00", "Tiles"))

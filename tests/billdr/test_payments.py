@@ -94,6 +94,7 @@ def test_a_change_in_the_source_goes_out_and_one_in_quickbooks_stays(world: Worl
 
 
 @pytest.mark.behaviour("B-16")
+@pytest.mark.failure("F-114")
 def test_one_that_is_deleted_in_quickbooks_waits(world: World, paid: int) -> None:
     world.accountant.delete("Payment", world.one("Payment"))
     world.run()

@@ -34,6 +34,7 @@ def close(world: World, project: int, *, active: bool = False) -> None:
 
 
 @pytest.mark.behaviour("B-2", "B-20", "B-21", "B-22", "B-23")
+@pytest.mark.failure("F-85")
 def test_a_project_goes_out_at_once_below_its_customer(world: World) -> None:
     """One client that QuickBooks has, one that it has not; nothing is billed to either."""
     there = customer(world, "Known Ltd")
@@ -78,6 +79,7 @@ def test_documents_of_a_project_are_billed_to_it(world: World) -> None:
 
 
 @pytest.mark.behaviour("B-9", "B-25")
+@pytest.mark.failure("F-10")
 def test_what_quickbooks_has_is_used_and_never_made_twice(world: World) -> None:
     """A sub-customer is a project, whatever its name; under another customer it is another one."""
     ada, bob = customer(world, "Ada"), customer(world, "Bob")
@@ -109,6 +111,7 @@ def test_what_quickbooks_has_is_used_and_never_made_twice(world: World) -> None:
 
 
 @pytest.mark.behaviour("B-16", "C-B1", "C-B9")
+@pytest.mark.failure("F-85")
 def test_a_new_name_follows_and_a_move_waits(world: World) -> None:
     client, other = world.client("Ada"), world.client("Bob")
     project = world.named("project", "Roof", client_id=client)
@@ -176,6 +179,7 @@ def test_one_that_was_closed_before_it_went_out_stays_home(world: World) -> None
 
 
 @pytest.mark.behaviour("B-24", "C-B8")
+@pytest.mark.failure("F-82")
 def test_a_customer_that_somebody_made_inactive_is_found_out_and_brought_back(world: World) -> None:
     client = world.client("Ada")
     project = world.named("project", "Roof", client_id=client)
@@ -201,6 +205,7 @@ def test_a_customer_that_somebody_made_inactive_is_found_out_and_brought_back(wo
 
 
 @pytest.mark.behaviour("B-24", "C-B8")
+@pytest.mark.failure("F-82")
 def test_so_is_a_sub_customer(world: World) -> None:
     client = world.client("Ada")
     project = world.named("project", "Roof", client_id=client)
@@ -221,6 +226,7 @@ def test_so_is_a_sub_customer(world: World) -> None:
     at_rest(world)
 
 
+@pytest.mark.failure("F-85")
 def test_a_project_without_a_client_waits(world: World) -> None:
     project = world.named("project", "Roof")
     world.run()

@@ -32,6 +32,7 @@ def counts(world: World) -> dict[str, int]:
 
 
 @pytest.mark.behaviour("B-12", "B-25")
+@pytest.mark.failure("F-11")
 def test_a_state_that_was_lost_makes_nothing_a_second_time(make: Make, tmp_path: Path) -> None:
     world = make(profile="billdr", epoch_file=tmp_path / "acme-state.db.epoch")
     fill(world, "Ada", "Bob")
@@ -71,6 +72,7 @@ def test_a_run_is_undone(world: World) -> None:
 
 
 @pytest.mark.behaviour("B-20", "B-21")
+@pytest.mark.failure("F-1")
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("lost", [1, 2])
 def test_a_lost_answer_makes_no_customer_and_no_project_twice(world: World, when: str, lost: int) -> None:

@@ -246,6 +246,7 @@ def test_deleted_in_quickbooks_the_source_stays_and_may_be_copied_anew(world: Wo
     assert world.engine.audit().left == ()
 
 
+@pytest.mark.failure("F-114")
 def test_deleted_there_and_withdrawn_and_opened_again_it_is_not_copied_by_itself(world: World) -> None:
     copied(world)
     world.accountant.delete("Invoice", world.one("Invoice"))
@@ -291,6 +292,7 @@ def test_withdrawn_or_void_in_the_source_the_copy_stays_and_is_used_again(world:
 
 
 @pytest.mark.behaviour("X-6")
+@pytest.mark.failure("F-88")
 def test_a_number_that_is_taken_is_adopted_or_held_and_never_doubled(world: World) -> None:
     ada = world.client("Ada Ltd")
     there = customer(world, "Ada Ltd")

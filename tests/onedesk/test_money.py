@@ -42,6 +42,7 @@ def said(world: World) -> list[tuple[str, Decimal, str]]:
 
 
 @pytest.mark.behaviour("O-29", "C-O3")
+@pytest.mark.failure("F-96")
 @pytest.mark.parametrize("sales_tax", [True, False])
 def test_tax_and_discount_are_lines_and_nothing_is_taxed_besides(make: Make, sales_tax: bool) -> None:
     world = make(profile="onedesk", settings=SETTINGS, using_sales_tax=sales_tax)
@@ -93,6 +94,7 @@ def test_tax_without_a_product_for_it_is_held_and_never_booked_as_something_else
 
 
 @pytest.mark.behaviour("O-5", "O-6", "O-3")
+@pytest.mark.failure("F-100")
 def test_the_country_is_quickbooks_and_decides_whether_a_tax_code_is_needed(make: Make) -> None:
     home = make(profile="onedesk", settings=SETTINGS, using_sales_tax=True)
     abroad = make(name="abroad", profile="onedesk", settings=SETTINGS, country="CA", using_sales_tax=True)
@@ -110,6 +112,7 @@ def test_the_country_is_quickbooks_and_decides_whether_a_tax_code_is_needed(make
 
 
 @pytest.mark.behaviour("O-32", "C-O5")
+@pytest.mark.failure("F-101")
 def test_the_currency_is_not_sent_and_another_one_than_the_customers_is_held(make: Make) -> None:
     world = make(profile="onedesk", settings=SETTINGS, exchange_rates={"EUR": "1.1"})
     design = world.item("Design")

@@ -116,6 +116,7 @@ def configure_as(world: World) -> Any:
     return path
 
 
+@pytest.mark.failure("F-1")
 def test_a_lost_answer_makes_no_second_product(world: World) -> None:
     world.invoice(world.client("Ada Ltd"), "INV-1", ("60.00", "Logo", world.item("Design")))
     world.sandbox.add_fault("reset", when="after", operation="create", entity="Item", realm=world.realm)

@@ -60,6 +60,7 @@ def test_sending_copies_and_has_quickbooks_mail_it_to_the_billing_contact(world:
 
 
 @pytest.mark.behaviour("O-11", "X-7")
+@pytest.mark.failure("F-120")
 def test_copying_mails_nothing_and_without_the_setting_nothing_can_be_sent(make: Make) -> None:
     world = make(profile="onedesk", settings=SETTINGS)
     client(world, email="billing@ada.example")
@@ -101,6 +102,7 @@ def test_without_a_billing_email_in_the_source_it_is_only_copied(world: World) -
     at_rest(world)
 
 
+@pytest.mark.failure("F-120")
 def test_what_was_mailed_is_not_mailed_again_unless_it_changed(world: World) -> None:
     client(world, email="billing@ada.example")
     bill(world)
@@ -114,6 +116,7 @@ def test_what_was_mailed_is_not_mailed_again_unless_it_changed(world: World) -> 
     at_rest(world)
 
 
+@pytest.mark.failure("F-120")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_answer_is_looked_after_and_never_repeated(world: World, when: str) -> None:
     client(world, email="billing@ada.example")
@@ -137,6 +140,7 @@ def test_a_lost_answer_is_looked_after_and_never_repeated(world: World, when: st
     at_rest(world)
 
 
+@pytest.mark.failure("F-120")
 def test_a_stop_between_copying_and_mailing_mails_once(world: World) -> None:
     client(world, email="billing@ada.example")
     bill(world)

@@ -63,6 +63,7 @@ def test_a_copy_that_would_overwrite_is_held_no_more(world: World) -> None:
     at_rest(world)
 
 
+@pytest.mark.failure("F-120")
 def test_a_mail_that_is_still_owed_is_not_sent(world: World) -> None:
     client(world)
     bill(world)

@@ -174,6 +174,7 @@ def test_what_is_deleted_or_loses_its_approval_is_removed(world: World) -> None:
 
 
 @pytest.mark.behaviour("B-42", "10.4")
+@pytest.mark.failure("F-93")
 def test_what_people_have_gone_on_with_is_not_removed(world: World) -> None:
     hicks = world.member("Hicks")
     spent(world, hicks, "3.00", "stays")
@@ -197,6 +198,7 @@ def test_what_people_have_gone_on_with_is_not_removed(world: World) -> None:
 
 
 @pytest.mark.behaviour("B-41")
+@pytest.mark.failure("F-114")
 def test_one_that_was_deleted_in_quickbooks_waits_for_a_person(world: World) -> None:
     expense = spent(world, world.member("Hicks"), "10.00", "Nails")
     world.run()
@@ -216,6 +218,7 @@ def test_one_that_was_deleted_in_quickbooks_waits_for_a_person(world: World) -> 
 
 
 @pytest.mark.behaviour("B-38", "B-43")
+@pytest.mark.failure("F-10")
 def test_the_same_expense_entered_by_hand_is_adopted_and_a_look_alike_waits(world: World) -> None:
     vendor = world.accountant.save("Vendor", {"DisplayName": "Hicks"})
     paid = {"PaymentType": "Cash", "AccountRef": {"value": CHECKING}, "TxnDate": "2026-03-03"}
@@ -237,6 +240,7 @@ def test_the_same_expense_entered_by_hand_is_adopted_and_a_look_alike_waits(worl
 
 
 @pytest.mark.behaviour("B-43")
+@pytest.mark.failure("F-74")
 def test_a_supplier_named_like_a_customer_and_other_trouble_wait_with_the_remedy(make: Make) -> None:
     world = make(**BUYING | {"settings": msgspec.structs.replace(SPENDING, payment_account="")})
     customer(world, "Hicks")
@@ -325,6 +329,7 @@ def test_a_bill_on_which_something_is_paid_is_not_removed(make: Make) -> None:
 # ---- when something goes wrong, or was a mistake
 
 
+@pytest.mark.failure("F-1")
 def test_a_lost_answer_makes_no_second_expense(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_backoff", lambda _: 0.0)
     hicks = world.member("Hicks")

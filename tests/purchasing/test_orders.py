@@ -91,6 +91,7 @@ def test_orders_are_changed_cancelled_and_deleted_and_bills_need_none(world: Wor
 
 
 @pytest.mark.behaviour("B-44")
+@pytest.mark.failure("F-87")
 def test_what_does_not_add_up_and_a_number_that_is_taken_wait(world: World) -> None:
     vendor = world.accountant.save("Vendor", {"DisplayName": "Hicks"})
     line = {"Amount": 8, "DetailType": ITEM, ITEM: {"ItemRef": {"value": "1"}, "Qty": 1, "UnitPrice": 8}}
@@ -129,6 +130,7 @@ def test_orders_go_only_once_that_is_switched_on(make: Make) -> None:
 
 
 @pytest.mark.behaviour("B-15")
+@pytest.mark.failure("F-66")
 def test_where_quickbooks_has_no_purchase_orders_each_waits_with_the_remedy(make: Make) -> None:
     world = make(**BUYING, plan="QuickBooks Online Essentials")
     hicks = world.member("Hicks")
@@ -154,6 +156,7 @@ def test_where_quickbooks_has_no_purchase_orders_each_waits_with_the_remedy(make
 
 
 @pytest.mark.behaviour("B-15")
+@pytest.mark.failure("F-66")
 def test_where_only_quickbooks_knows_that_they_are_switched_off_it_says_the_same(world: World) -> None:
     hicks = world.member("Hicks")
     world.run()
@@ -170,6 +173,7 @@ def test_where_only_quickbooks_knows_that_they_are_switched_off_it_says_the_same
     at_rest(world)
 
 
+@pytest.mark.failure("F-1")
 @pytest.mark.parametrize("number", ["PO-1", None])
 def test_a_lost_answer_makes_no_second_order(world: World, number: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "_backoff", lambda _: 0.0)

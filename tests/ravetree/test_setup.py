@@ -82,6 +82,7 @@ def test_each_type_of_lines_is_billed_as_its_item(world: World) -> None:
 
 
 @pytest.mark.behaviour("V-4", "V-5")
+@pytest.mark.failure("F-18")
 def test_a_line_of_no_type_or_of_one_that_nobody_mapped_is_held_whatever_quickbooks_has(world: World) -> None:
     """An item of the very name is in QuickBooks: that is no mapping."""
     ada = world.client("Ada")
@@ -147,6 +148,7 @@ def test_numbers_count_on_in_the_source_and_are_the_same_in_quickbooks(world: Wo
 
 
 @pytest.mark.behaviour("V-8")
+@pytest.mark.failure("F-90")
 def test_where_quickbooks_would_count_itself_nothing_goes_out_under_another_number(start: Start) -> None:
     world = start({"estimates": True}, custom_txn_numbers=False)
     ada = world.client("Ada")
@@ -168,6 +170,7 @@ def test_where_quickbooks_would_count_itself_nothing_goes_out_under_another_numb
 
 
 @pytest.mark.behaviour("V-8")
+@pytest.mark.failure("F-87")
 def test_a_number_that_quickbooks_has_or_that_is_missing_is_held(world: World) -> None:
     ada = world.client("Ada")
     invoice(world, ada, "INV-1")
